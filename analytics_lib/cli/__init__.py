@@ -1,0 +1,77 @@
+"""The console script `analytics-lib`: parses words, calls the library, prints."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+
+from analytics_lib.errors import AnalyticsError
+
+_INTERRUPTED, _TERMINATED, _FAILED = 130, 143, 1
+
+
+class _Terminated(BaseException):
+    """The process was asked to end; raised so that everything half-done is cleaned up."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be no text
+    try:
+        status = _run([word for word in words if word != "--debug"])
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except (KeyboardInterrupt, _Terminated) as stop:
+        status = _TERMINATED if isinstance(stop, _Terminated) else _INTERRUPTED
+        _say("interrupted")
+    except Exception as error:
+        status = getattr(error, "exit_status", _FAILED)
+        _say(_message(error))
+        if debug:
+            traceback.print_exc()
+    sys.exit(status)
+
+
+def _run(words: list[str]) -> int:
+    try:
+        import click
+    except ImportError:
+        _say("the commands need the extra `analytics`; install it with: pip install 'analytics_lib[analytics]'")
+        return _FAILED
+    from analytics_lib.cli.commands import group
+
+    try:
+        status: int | None = group.main(words, prog_name="analytics-lib", standalone_mode=False)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    return status or 0
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, AnalyticsError):
+        return str(error)
+    if isinstance(error, ImportError) and error.name:
+        return f"the package {error.name} is missing; install it with: pip install 'analytics_lib[analytics]'"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'writing the output'}: {error.strerror}"
+    return f"{type(error).__name__}: {error} (this is a bug; run again with --debug and report what it prints)"
+
+
+def _say(message: str) -> None:
+    print(f"analytics-lib: {message}", file=sys.stderr)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated

@@ -1,0 +1,274 @@
+"""The commands. What they share, options and output, lies beside them; heavy imports happen inside."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from analytics_lib.cli import options
+from analytics_lib.cli.progress import Progress
+from analytics_lib.errors import UsageError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from analytics_lib.period import Period
+
+_LIMIT_PASSED = 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="analytics_lib")
+def group() -> None:
+    """Which sessions of a LiveKit voice agent were leads, how long sessions run, which tools fail.
+
+    \b
+    Try:  analytics-lib report lead_funnel
+          analytics-lib run --output reports
+          analytics-lib sql "SELECT urgency, COUNT(*) AS n FROM sessions GROUP BY urgency"
+
+    Without --data every command reads the samples that ship with the project.
+    Add --debug to any command to see where an error comes from.
+    """
+
+
+@group.command()
+@click.argument("name")
+@options.lake
+@options.period
+@options.max_age
+@options.parameters
+@options.format_of("table", "json", "csv")
+@click.option("--table", help="Only this table of the report.")
+@click.option("--output", type=click.Path(path_type=Path), help="A file; with --format csv, a folder for all tables.")
+def report(
+    name: str,
+    data: str | None,
+    engine: str | None,
+    period: dict[str, Any],
+    max_age: int | None,
+    param: dict[str, str],
+    format_: str,
+    table: str | None,
+    output: Path | None,
+) -> int:
+    """The tables of a report: lead_funnel, duration_trends or tool_failures.
+
+    \b
+    Example:  analytics-lib report lead_funnel --last 7 --param min_team_size=10
+              analytics-lib report tool_failures --format csv --table by_tool
+    """
+    from analytics_lib.cli import output as out
+    from analytics_lib.reports import catalogue
+
+    definition = catalogue.get(name)
+    definition.request(_any_period(period), param)
+    chosen = [definition.table(table).name] if table else [each.name for each in definition.tables]
+    if format_ == "csv" and not table and not output:
+        raise UsageError(f"csv is one table: add --table with one of {', '.join(chosen)}, or --output with a folder")
+    with Progress("reading days") as progress:
+        found = _open(data, engine, progress).report(name, **period, **param)
+    if format_ == "csv" and not table:
+        out.write_folder(found, output)
+    else:
+        out.write(out.report_text(found, chosen, format_), output)
+    return _finish(found.facts, found.request.period, max_age, f"{found.report.title}, {found.request.period}")
+
+
+@group.command()
+@click.argument("query", required=False)
+@click.option("--file", type=click.Path(path_type=Path), help="Read the query from a file, `-` for standard input.")
+@options.lake
+@options.period
+@options.max_age
+@options.parameters
+@options.format_of("table", "json", "csv")
+@click.option("--output", type=click.Path(path_type=Path), help="Write to this file.")
+def sql(
+    query: str | None,
+    file: Path | None,
+    data: str | None,
+    engine: str | None,
+    period: dict[str, Any],
+    max_age: int | None,
+    param: dict[str, str],
+    format_: str,
+    output: Path | None,
+) -> int:
+    """Ad-hoc SQL over the views `sessions` and `tool_calls`, which show only the days of the period. It only reads.
+
+    \b
+    Example:  analytics-lib sql "SELECT tool, COUNT(*) AS calls FROM tool_calls GROUP BY tool" --last 30
+              analytics-lib sql --file sql/tool_failures/errors.sql --start 2026-01-21 --end 2026-01-22
+    """
+    from analytics_lib.cli import output as out
+
+    if (query is None) == (file is None):
+        raise UsageError('give a query or --file, e.g.: analytics-lib sql "SELECT COUNT(*) AS n FROM sessions"')
+    text, origin = (query, "the query") if query is not None else (_read(file), str(file))
+    with Progress("reading days") as progress:
+        lake = _open(data, engine, progress)
+        chosen = lake.period(**period)
+        frame = lake.sql(text, start=chosen.start, end=chosen.end, origin=origin, **_typed(param))
+    out.write(out.frame_text(frame, format_), output)
+    return _finish(frame.attrs, chosen, max_age, f"{len(frame):,} rows, {chosen}")
+
+
+@group.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@options.lake
+@options.period
+@options.max_age
+@options.parameters
+@click.option("--output", default="reports", show_default=True,
+              help="Folder for the reports; {start} and {end} in it become the period's days.")  # fmt: skip
+def run(
+    names: tuple[str, ...],
+    data: str | None,
+    engine: str | None,
+    period: dict[str, Any],
+    max_age: int | None,
+    param: dict[str, str],
+    output: str,
+) -> int:
+    """Execute the notebooks and write a folder a report: HTML page, executed notebook, PNG figures, CSV tables.
+
+    All reports are put into place together. When a notebook fails, the last good reports stay untouched, and what
+    ran of it lies under failed/.
+
+    \b
+    Example:  analytics-lib run                                     # all reports on the samples, into reports/
+              analytics-lib run lead_funnel --data lake --last 7 --max-age 2 --output "weekly/{start}_{end}"
+    """
+    from analytics_lib import render, resources
+    from analytics_lib.reports import catalogue
+
+    chosen = list(names) or catalogue.names()
+    for name in chosen:
+        catalogue.get(name).request(_any_period(period), param)
+    lake = _open(data, engine, None)
+    days = lake.period(**period)
+    folder = Path(output.replace("{start}", days.start.isoformat()).replace("{end}", days.end.isoformat()))
+    given = {"data": str(Path(lake.root).resolve()), "engine": lake.engine.name,
+             "start": days.start.isoformat(), "end": days.end.isoformat(), **_typed(param)}  # fmt: skip
+    with Progress("cells") as progress:
+        made = render.run(chosen, folder, given, notebooks=resources.path("notebooks"), progress=progress.named)
+    for each in made:
+        click.echo(str(each.page))
+    facts = {**made[0].facts, "newest_day": lake.newest_day, "rejected_examples": []}
+    return _finish(facts, days, max_age, f"{len(made)} reports, {days}")
+
+
+@group.command()
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="The lake's root, a new folder.")
+@click.option("--days", default=30, show_default=True, help="How many days.")
+@click.option("--sessions-per-day", default=20, show_default=True, help="Sessions a day on average.")
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
+@click.option("--end", default="2026-01-30", show_default=True, help="The last day, UTC.")
+@click.option("--bytes-per-session", type=int, help="Pad each record with a transcript to about this size.")
+def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str, bytes_per_session: int | None) -> None:
+    """Write a lake of made-up sessions: the same command writes the same bytes, and continues where it was stopped.
+
+    \b
+    Example:  analytics-lib samples --output lake --days 365 --sessions-per-day 1000 --bytes-per-session 5000
+    """
+    from analytics_lib.lake.samples import write_samples
+    from analytics_lib.period import parse_date
+
+    with Progress("days written") as progress:
+        written = write_samples(
+            output,
+            days=days,
+            sessions_per_day=sessions_per_day,
+            seed=seed,
+            end=parse_date(end),
+            bytes_per_session=bytes_per_session,
+            progress=progress,
+        )
+    click.echo(f"{written:,} sessions written to {output}", err=True)
+
+
+@group.command()
+@options.lake
+@options.period
+@options.format_of("table", "json")
+@click.option("--strict", is_flag=True, help="Exit with status 1 when a line was rejected.")
+def check(data: str | None, engine: str | None, period: dict[str, Any], format_: str, strict: bool) -> int:
+    """The data quality of a lake: what was rejected, mistyped, misplaced, unknown or ignored, and where.
+
+    \b
+    Example:  analytics-lib check --data lake --start 2026-01-01 --end 2026-01-31 --format json
+    """
+    from analytics_lib.cli import output as out
+    from analytics_lib.lake.quality import check as check_lake
+
+    lake = _open(data, engine, None)
+    days = lake.period(**period)
+    with Progress("days checked") as progress:
+        quality = check_lake(Path(lake.root), days, progress)
+    click.echo(out.quality_text(quality, days, format_), nl=False)
+    if strict and quality.rejected:
+        click.echo(f"analytics-lib: {len(quality.rejected):,} lines were rejected", err=True)
+        return 1
+    return 0
+
+
+@group.command()
+@options.lake
+def doctor(data: str | None, engine: str | None) -> int:
+    """What works here, what does not, and what to do about it.
+
+    \b
+    Example:  analytics-lib doctor --data lake
+    """
+    from analytics_lib.cli import output as out
+    from analytics_lib.cli.doctor import examine
+
+    healthy = True
+    for finding in examine(data, engine):
+        click.echo(f"{'ok  ' if finding.works else 'FAIL'}  {finding.subject}: {out.printable(finding.text)}")
+        healthy = healthy and finding.works
+    return 0 if healthy else 1
+
+
+def _open(data: str | None, engine: str | None, progress: "Progress | None") -> Any:
+    from analytics_lib.workspace import open_lake
+
+    return open_lake(data, engine, progress)
+
+
+def _any_period(words: Mapping[str, Any]) -> "Period":
+    """The period of these words wherever the lake ends: finds wrong dates before anything is read."""
+    from analytics_lib import period
+
+    return period.choose(words["start"], words["end"], words["last"], None)
+
+
+def _typed(param: Mapping[str, str]) -> dict[str, Any]:
+    return {name: options.number_or_text(value) for name, value in param.items()}
+
+
+def _read(file: Path | None) -> str:
+    if str(file) == "-":
+        return sys.stdin.read()
+    try:
+        return Path(str(file)).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the query file {file} cannot be read: {error}") from error
+
+
+def _finish(facts: Mapping[str, Any], days: "Period", max_age: int | None, subject: str) -> int:
+    """Say on standard error what the result rests on; the exit status."""
+    from analytics_lib.cli import output as out
+
+    for line in out.facts_lines(facts, days, subject):
+        click.echo(line, err=True)
+    if max_age is None:
+        return 0
+    newest: date | None = facts["newest_day"]
+    if newest is not None and (days.end - newest).days <= max_age:
+        return 0
+    click.echo(f"analytics-lib: the newest day with data is more than {max_age} days before {days.end}", err=True)
+    return _LIMIT_PASSED

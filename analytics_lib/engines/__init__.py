@@ -1,0 +1,1 @@
+"""What runs SQL over the two views, and the SQL files with their parameters."""

@@ -1,0 +1,64 @@
+"""Writes every generated file of the checkout: `python -m analytics_lib.generate [--check]`.
+
+What is generated follows from `analytics_lib/schema.py`: the views under sql/views/, the field table in
+docs/record.md and the samples. `--check` writes nothing, names what is out of date and exits 1.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from analytics_lib.schema import RECORD, Column, Field, Group, call_columns, session_columns
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+_NOTICE = "Generated from analytics_lib/schema.py by `make generate`; do not edit."
+
+
+def view_sql(name: str, grain: str, columns: Sequence[Column]) -> str:
+    """The statement that makes a view on DuckDB over the rows that the engine has read."""
+    listed = ",\n".join(f"    {column.name}" for column in columns)
+    described = "\n".join(f"--   {column.name:<23}{column.kind.sql_type:<11}{_described(column)}" for column in columns)
+    return f"""-- {name}: {grain}, for the days that are asked for.
+-- {_NOTICE}
+-- Columns:
+{described}
+CREATE OR REPLACE VIEW {name} AS
+SELECT
+{listed}
+FROM stored.{name}
+WHERE dt BETWEEN /*:start*/ '2026-01-01' AND /*:end*/ '2026-01-30';
+"""
+
+
+def _described(column: Column) -> str:
+    return f"{column.meaning} ({column.unit})" if column.unit else column.meaning
+
+
+def record_table() -> str:
+    """The field table of docs/record.md."""
+    rows = "\n".join(_field_rows(RECORD))
+    return f"| field | JSON type | unit, meaning | required | e.g. |\n| --- | --- | --- | --- | --- |\n{rows}\n"
+
+
+def _field_rows(parts: Sequence[Field | Group], prefix: str = "") -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, Group):
+            kind = "array of objects" if part.repeated else "object"
+            yield f"| `{part.name}` | {kind} | {part.meaning} | no | |"
+            yield from _field_rows(part.fields, "[]." if part.repeated else ".")
+        else:
+            kind = part.kind.json_type + (" >= 0" if part.not_negative else "")
+            meaning = f"{part.unit}: {part.meaning}" if part.unit else part.meaning
+            example = f"`{part.examples[0]}`" if part.examples else ""
+            yield f"| `{prefix}{part.name}` | {kind} | {meaning} | {'yes' if part.required else 'no'} | {example} |"
+
+
+def texts() -> dict[str, str]:
+    """Path in the checkout -> text of every generated text file."""
+    page = CHECKOUT / "docs" / "record.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition("<!-- fields -->\n")
+    _, _, after = rest.partition("<!-- end of fields -->\n")
+    return {
+        "sql/views/duckdb/sessions.sql": view_sql("sessions", "one row a record", session_columns()),
+        "sql/views/duckdb/tool_calls.sql": view_sql("tool_calls", "one row a tool call", call_columns()),
+        "docs/record.md": f"{before}<!-- fields -->\n{record_table()}<!-- end of fields -->\n{after}",
+    }

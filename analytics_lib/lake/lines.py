@@ -1,0 +1,88 @@
+"""The lines of one file, whatever the file is: large, compressed, damaged, without a line end."""
+
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol
+
+_SMALL_FILE_BYTES = 1 << 16  # a larger buffer costs more than the second read of a larger file
+_BLOCK_BYTES = 1 << 23
+_PACKED_BYTES = 1 << 16  # unpacks to 64 MB at the most
+_IN_MEMORY_BYTES = 1 << 25
+_GZIP_MEMBER = 31  # zlib's window bits for one gzip member with header and checksum
+
+
+class UnreadableFile(Exception):  # noqa: N818 - a verdict on a file, which is counted as one rejected line
+    """The file cannot be opened or decompressed whole; the text is the reason."""
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def blocks(name: str, folder: int) -> Iterator[list[bytes]]:
+    """The file's lines in order, without their ends, a block of lines at a time.
+
+    `name` is opened relative to the descriptor `folder`: with hundreds of thousands of small files, resolving whole
+    paths costs more than reading. Nothing comes out of a `.gz` that cannot be decompressed whole.
+    Raises UnreadableFile.
+    """
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            if not name.endswith(".gz"):
+                data = os.read(descriptor, _SMALL_FILE_BYTES)
+                if len(data) < _SMALL_FILE_BYTES:  # the common case: the whole file in one read
+                    yield _whole_lines(data)
+                    return
+                os.lseek(descriptor, 0, os.SEEK_SET)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                if name.endswith(".gz"):
+                    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
+                        _decompress(file, spool)
+                        spool.seek(0)
+                        yield from _split(spool)
+                else:
+                    yield from _split(file)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise UnreadableFile(f"cannot be read: {error.strerror or error}") from error
+
+
+def _whole_lines(data: bytes) -> list[bytes]:
+    if b"\r" not in data and data.find(b"\n") in (
+        -1,
+        len(data) - 1,
+    ):  # one record a file: no need to search twice
+        return [data.removesuffix(b"\n")]
+    return data.splitlines()
+
+
+def _decompress(packed: BinaryIO, plain: "tempfile.SpooledTemporaryFile[bytes]") -> None:
+    member, inside = zlib.decompressobj(_GZIP_MEMBER), False
+    data = packed.read(_PACKED_BYTES)
+    try:
+        while data:
+            plain.write(member.decompress(data))
+            inside, data = not member.eof, member.unused_data
+            if member.eof:  # another member may follow; anything else is damage
+                member = zlib.decompressobj(_GZIP_MEMBER)
+            data = data or packed.read(_PACKED_BYTES)
+    except zlib.error as error:
+        raise UnreadableFile(f"damaged gzip: {error}") from None
+    if inside:
+        raise UnreadableFile("damaged gzip: it ends in the middle")
+
+
+def _split(file: _Readable) -> Iterator[list[bytes]]:
+    rest: list[bytes] = []  # what follows the last line end that was seen
+    while data := file.read(_BLOCK_BYTES):
+        end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1))  # a CR at the very end may be half of a CRLF
+        if end < 0:
+            rest.append(data)
+            continue
+        yield b"".join((*rest, data[: end + 1])).splitlines()
+        rest = [data[end + 1 :]]
+    yield b"".join(rest).splitlines()

@@ -1,0 +1,25 @@
+"""Which reports there are: every module beside this one that declares a REPORT."""
+
+import importlib
+import pkgutil
+from functools import cache
+
+from analytics_lib import reports
+from analytics_lib.errors import UsageError
+from analytics_lib.reports.report import Report
+
+_SHARED = {"catalogue", "figures", "found", "funnel", "new", "phrases", "report", "statistics", "views"}
+
+
+def names() -> list[str]:
+    """The names of all reports, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(reports.__path__) if module.name not in _SHARED)
+
+
+@cache
+def get(name: str) -> Report:
+    """The report of that name. Raises UsageError that lists the others."""
+    if name not in names():
+        raise UsageError(f"there is no report {name!r}; there are {', '.join(names())}")
+    report: Report = importlib.import_module(f"analytics_lib.reports.{name}").REPORT
+    return report

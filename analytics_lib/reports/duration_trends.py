@@ -1,0 +1,218 @@
+"""How long do sessions run?"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from analytics_lib.reports import figures, phrases
+from analytics_lib.reports.figures import Chart, chart
+from analytics_lib.reports.funnel import STAGES, THRESHOLDS
+from analytics_lib.reports.report import Frames, Report, Request, Table, Type
+from analytics_lib.reports.statistics import days, every_row, with_share
+
+_EDGES = (0.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_COUNTED = ("sessions", "timed_sessions")
+
+
+def _daily(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    return every_row(counted, {"dt": days(request.period)}, _COUNTED)
+
+
+def _hourly(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    return every_row(counted, {"hour": range(24)}, ("sessions",))
+
+
+def _weekdays(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    return every_row(counted, {"weekday": range(1, 8)}, ("sessions",))
+
+
+def _distribution(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    frame = every_row(counted, {"from_seconds": _EDGES}, ("sessions",))
+    return frame.assign(to_seconds=[*_EDGES[1:], None])
+
+
+def _by_stage(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    return every_row(counted, {"stage": STAGES}, ("sessions",))
+
+
+def _close_reasons(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    return with_share(counted, "share", "sessions")
+
+
+def _answer(tables: Frames, request: Request) -> str:
+    summary = tables["summary"].iloc[0]
+    if not summary["sessions"]:
+        return f"There were no sessions on {phrases.days(request.period)}."
+    if not summary["timed_sessions"]:
+        return f"None of {phrases.many(summary['sessions'], 'session')} tells its duration."
+    return (
+        f"Half of the sessions ended within {phrases.length(summary['p50_duration'])} and nine in ten within "
+        f"{phrases.length(summary['p90_duration'])}; {phrases.many(summary['sessions'], 'session')} made "
+        f"{phrases.length(summary['total_duration'])} in all, "
+        f"{phrases.many(summary['timed_sessions'], 'session')} of them timed."
+    )
+
+
+def _daily_chart(tables: Frames, request: Request) -> Chart:
+    daily = tables["daily"]
+    weekly = daily.dropna(subset="p50_duration_7d")["p50_duration_7d"]
+    finding = phrases.NO_SESSIONS
+    if len(weekly):
+        first, last = weekly.iloc[0], weekly.iloc[-1]
+        went = "stayed near" if abs(last - first) < 0.05 * first else "rose to" if last > first else "fell to"
+        finding = f"The seven-day median {went} {phrases.length(last)}; it began at {phrases.length(first)}."
+    with chart("daily", finding, f"Length of sessions by day, {phrases.days(request.period)}") as (
+        figure,
+        axes,
+    ):
+        if len(weekly):
+            axes.plot(
+                daily["dt"],
+                daily["p90_duration"],
+                "o",
+                color=figures.GREY,
+                markersize=4,
+                label="90th percentile",
+            )
+            axes.plot(
+                daily["dt"],
+                daily["p50_duration"],
+                "o",
+                color=figures.SKY,
+                markersize=5,
+                label="median of the day",
+            )
+            axes.plot(daily["dt"], daily["p50_duration_7d"], color=figures.BLUE, label="median of seven days")
+            figures.minutes_axis(axes, "minutes")
+            figures.day_axis(axes, request.period)
+            figures.legend(axes)
+    return figure
+
+
+def _distribution_chart(tables: Frames, request: Request) -> Chart:
+    spread = tables["distribution"]
+    finding = "No session tells its duration."
+    if spread["sessions"].sum():
+        most = spread.loc[spread["sessions"].idxmax()]
+        share = phrases.percent(most["sessions"] / spread["sessions"].sum())
+        finding = f"{share} of timed sessions last {_interval(most['from_seconds'], most['to_seconds'])}."
+    names = [_interval(low, high) for low, high in zip(spread["from_seconds"], spread["to_seconds"], strict=True)]
+    subtitle = f"Timed sessions by length, {phrases.days(request.period)}"
+    with chart("distribution", finding, subtitle, height=4.2) as (figure, axes):
+        bars = axes.barh(names, spread["sessions"].astype(int), color=figures.BLUE, height=0.8)
+        axes.bar_label(bars, [phrases.number(count) for count in spread["sessions"]], padding=6)
+        figures.horizontal(axes, "sessions")
+    return figure
+
+
+def _interval(low: float, high: float) -> str:
+    if pd.isna(high):
+        return f"{phrases.length(low)} or more"
+    return f"{phrases.length(low)} to {phrases.length(high)}" if low else f"under {phrases.length(high)}"
+
+
+def _busy_chart(
+    frame: pd.DataFrame, name: str, places: Sequence[str], subtitle: str, axis: str, request: Request
+) -> Chart:
+    finding = phrases.NO_SESSIONS
+    if frame["sessions"].sum():
+        busiest = int(frame["sessions"].astype(int).to_numpy().argmax())
+        share = phrases.percent(frame["sessions"].iloc[busiest] / frame["sessions"].sum())
+        finding = f"{places[busiest]} is busiest, with {share} of sessions."
+    with chart(name, finding, f"{subtitle}, {phrases.days(request.period)}", height=3.0) as (figure, axes):
+        axes.bar(places, frame["sessions"].astype(int), color=figures.BLUE, width=0.8)
+        figures.count_axis(axes, "sessions")
+        axes.set_xlabel(axis)
+    return figure
+
+
+def _hourly_chart(tables: Frames, request: Request) -> Chart:
+    hours = [f"{hour:02d}" for hour in range(24)]
+    return _busy_chart(tables["hourly"], "hourly", hours, "Sessions by hour of their start", "hour, UTC", request)
+
+
+def _weekdays_chart(tables: Frames, request: Request) -> Chart:
+    return _busy_chart(
+        tables["weekdays"],
+        "weekdays",
+        _WEEKDAYS,
+        "Sessions by weekday of their start",
+        "weekday, UTC",
+        request,
+    )
+
+
+def _stages_chart(tables: Frames, request: Request) -> Chart:
+    stages = tables["by_stage"]
+    timed = stages.dropna(subset="p50_duration")
+    finding = "No session tells its duration."
+    if len(timed):
+        longest = timed.loc[timed["p50_duration"].idxmax()]
+        finding = f"Sessions that end at ‘{longest['stage']}’ run longest: half of them "
+        finding += f"{phrases.length(longest['p50_duration'])} or more."
+    with chart("by_stage", finding, f"Median length by stage, {phrases.days(request.period)}", height=3.0) as (
+        figure,
+        axes,
+    ):
+        bars = axes.barh(stages["stage"], stages["p50_duration"].fillna(0) / 60, color=figures.GREEN, height=0.66)
+        axes.bar_label(bars, [phrases.length(seconds) for seconds in stages["p50_duration"]], padding=6)
+        figures.horizontal(axes, "minutes")
+    return figure
+
+
+_LENGTHS = {
+    "sessions": Type.COUNT,
+    "timed_sessions": Type.COUNT,
+    "avg_duration": Type.SECONDS,
+    "p50_duration": Type.SECONDS,
+    "p90_duration": Type.SECONDS,
+    "p95_duration": Type.SECONDS,
+    "total_duration": Type.SECONDS,
+    "total_tokens": Type.COUNT,
+    "avg_latency_ms": Type.MILLISECONDS,
+}
+_MEDIANS = {"sessions": Type.COUNT, "p50_duration": Type.SECONDS}
+_STAGE_LENGTHS = {
+    "stage": Type.TEXT,
+    "sessions": Type.COUNT,
+    "avg_duration": Type.SECONDS,
+    "p50_duration": Type.SECONDS,
+    "p90_duration": Type.SECONDS,
+}
+_REASONS = {
+    "close_reason": Type.TEXT,
+    "sessions": Type.COUNT,
+    "share": Type.RATE,
+    "p50_duration": Type.SECONDS,
+}
+
+REPORT = Report(
+    name="duration_trends",
+    title="Duration trends",
+    question="How long do sessions run?",
+    parameters=THRESHOLDS,
+    lookback_days=6,
+    tables=(
+        Table("summary", "The whole period", _LENGTHS),
+        Table("daily", "Day by day", {"dt": Type.DAY, **_LENGTHS, "p50_duration_7d": Type.SECONDS}, _daily),
+        Table("hourly", "By hour of the start", {"hour": Type.COUNT, **_MEDIANS}, _hourly),
+        Table("weekdays", "By weekday of the start", {"weekday": Type.COUNT, **_MEDIANS}, _weekdays),
+        Table(
+            "distribution",
+            "By length",
+            {"from_seconds": Type.SECONDS, "to_seconds": Type.SECONDS, "sessions": Type.COUNT},
+            _distribution,
+        ),
+        Table("by_stage", "By the stage that the session reached", _STAGE_LENGTHS, _by_stage),
+        Table("close_reasons", "Why sessions ended", _REASONS, _close_reasons),
+    ),
+    answer=_answer,
+    figures={
+        "daily": _daily_chart,
+        "distribution": _distribution_chart,
+        "hourly": _hourly_chart,
+        "weekdays": _weekdays_chart,
+        "by_stage": _stages_chart,
+    },
+)

@@ -1,0 +1,140 @@
+"""The look of every figure, and the Chart that notebooks show, with its alternative text."""
+
+import io
+import unicodedata
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from analytics_lib.period import Period
+
+# Okabe and Ito's palette: told apart by colour-blind readers and in print.
+BLUE, ORANGE, GREEN, RED, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#9CCBEB", "#8A8F98"
+_MUTED = "#5A6270"
+_STYLE = Path(__file__).with_name("workspace.mplstyle")
+_WIDTH_INCHES, _PIXELS_PER_INCH, _PNG_SCALE = 8.4, 100, 2
+_TITLE_WIDTH = 78
+_LABEL_WIDTH = 38
+
+
+class Chart(Figure):
+    """A figure that knows its file name and says its finding to those who cannot see it."""
+
+    name: str
+    alt: str
+
+    def png(self) -> bytes:
+        """The picture, at twice the pixels of its size on the page."""
+        buffer = io.BytesIO()
+        with warnings.catch_warnings():  # a caller's script may have no glyph here; the table has the text
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            self.savefig(buffer, format="png", dpi=_PIXELS_PER_INCH * _PNG_SCALE, metadata={"Software": None})
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        width, height = (round(inches * _PIXELS_PER_INCH) for inches in self.get_size_inches())
+        about = {"alt": self.alt, "name": self.name, "width": width, "height": height}
+        return {"image/png": self.png(), "text/plain": self.alt}, {"image/png": about}
+
+
+@contextmanager
+def chart(name: str, finding: str, subtitle: str, *, height: float = 3.6) -> Iterator[tuple[Chart, Axes]]:
+    """A chart and its axes to draw on; the finding is its title and, with the subtitle, its alternative text."""
+    with mpl.rc_context(fname=_STYLE):
+        figure = Chart(figsize=(_WIDTH_INCHES, height), layout="constrained")
+        figure.name, figure.alt = name, f"{finding} {subtitle}"
+        axes = figure.subplots()
+        yield figure, axes
+        figure.suptitle(_wrapped(finding), x=0.01, ha="left", fontsize=14, fontweight="bold")
+        axes.set_title(subtitle, fontsize=10.5, color=_MUTED, pad=10)
+        if not axes.has_data():
+            _say_empty(axes)
+        figure.draw_without_rendering()  # while the style holds
+
+
+def _wrapped(text: str) -> str:
+    lines = [""]
+    for word in text.split():
+        lines[-1:] = [f"{lines[-1]} {word}".strip()] if len(lines[-1]) + len(word) < _TITLE_WIDTH else [lines[-1], word]
+    return "\n".join(lines)
+
+
+def _say_empty(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "no sessions in this period", transform=axes.transAxes, ha="center", color=_MUTED)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def label(text: object) -> str:
+    """A caller's or a tool's text as a label: one line, no control characters, not too long."""
+    line = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in str(text))
+    folded = " ".join(line.split())
+    return folded if len(folded) <= _LABEL_WIDTH else f"{folded[: _LABEL_WIDTH - 1]}…"
+
+
+def labels(texts: Iterable[object]) -> list[str]:
+    """Labels for bars: two texts that look alike once shortened stay two bars."""
+    shown: list[str] = []
+    for text in texts:
+        short = label(text) or "(blank)"
+        shown.append(short + "\u200b" * sum(other.rstrip("\u200b") == short for other in shown))
+    return shown
+
+
+def count_axis(axes: Axes, title: str) -> None:
+    """The y axis counts: whole numbers from 0."""
+    axes.set_ylabel(title)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def day_axis(axes: Axes, period: Period) -> None:
+    """The x axis shows every day of the period."""
+    half_a_day = timedelta(hours=12)
+    start, end = (datetime.combine(day, time()) for day in (period.start, period.end))
+    axes.set_xlim(date2num(start - half_a_day), date2num(end + half_a_day))
+    locator = AutoDateLocator(minticks=3, maxticks=9)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    axes.set_xlabel("UTC day")
+
+
+def percent_axis(axis: Axis) -> None:
+    """An axis of rates from 0 to 1, written as per cent."""
+    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+
+
+def minutes_axis(axes: Axes, title: str) -> None:
+    """The y axis holds seconds and is written in minutes, from 0."""
+    axes.set_ylabel(title)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 1.2, 1.5, 2, 3, 6, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds / 60:.3g}"))
+
+
+def horizontal(axes: Axes, title: str) -> None:
+    """For lying bars: the grid stands, and the first row is on top."""
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+    axes.set_xlabel(title)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    if not axes.yaxis_inverted():
+        axes.invert_yaxis()
+
+
+def legend(axes: Axes) -> None:
+    """The key above the axes, on the right."""
+    axes.legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0), borderaxespad=0.2, handlelength=1.2)

@@ -1,0 +1,110 @@
+"""What a report found: its tables, the facts of the run, and how a notebook shows and saves them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analytics_lib.engines import frames
+from analytics_lib.errors import OutputError, UsageError
+from analytics_lib.reports import phrases
+from analytics_lib.reports.report import Report, Request
+from analytics_lib.reports.views import Sentence, TableView
+
+if TYPE_CHECKING:
+    from analytics_lib.reports.figures import Chart
+
+_FEW_SESSIONS = 100
+
+
+@dataclass(frozen=True)
+class Found:
+    """A report's finished tables (`tables[name]`, pandas frames) and the facts of the run (`facts[name]`)."""
+
+    report: Report
+    request: Request
+    tables: Mapping[str, pd.DataFrame]
+    facts: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<{self.report.title}, {self.request.period}: {', '.join(self.tables)}>"
+
+    @property
+    def answer(self) -> Sentence:
+        """The report's question answered in one sentence."""
+        return Sentence(self.report.answer(self.tables, self.request))
+
+    @property
+    def caveats(self) -> Sentence:
+        """What to keep in mind: small numbers, rejected lines, copies, a lake that has stopped filling."""
+        return Sentence(" ".join(self.warnings()))
+
+    def warnings(self) -> list[str]:
+        """The caveats, one sentence each."""
+        facts, period = self.facts, self.request.period
+        said = [f"{phrases.many(facts['records'], 'session record')} from {phrases.days(period)}."]
+        if facts["rejected"]:
+            said.append(f"{phrases.many(facts['rejected'], 'line')} could not be read and count nowhere; "
+                        "`analytics-lib check` lists them.")  # fmt: skip
+        if facts["duplicates"]:
+            said.append(f"{phrases.many(facts['duplicates'], 'repeated copy')} counted once.")
+        if stale := self.stale():
+            said.append(stale)
+        if 0 < facts["records"] < _FEW_SESSIONS:
+            said.append(f"Fewer than {_FEW_SESSIONS} sessions: look at the intervals before the rates.")
+        return said
+
+    def stale(self) -> str:
+        """Says where the newest day with data lies before the period's end; empty where it does not."""
+        newest, end = self.facts["newest_day"], self.request.period.end
+        if newest is None:
+            return "The lake holds no data."
+        if newest >= end:
+            return ""
+        return (
+            f"The newest day with data is {newest}, {phrases.many((end - newest).days, 'day')} before the period's end."
+        )
+
+    def chart(self, name: str) -> "Chart":
+        """One of the report's figures. Raises UsageError that lists them."""
+        draw = self.report.figures.get(name)
+        if draw is None:
+            raise UsageError(f"{self.report.name} has no figure {name!r}; it has {', '.join(self.report.figures)}")
+        return draw(self.tables, self.request)
+
+    def table(self, name: str, rows: int = 31) -> TableView:
+        """The first rows of a table, formatted for reading. Raises UsageError that lists the tables."""
+        return TableView(self.report.table(name), self.tables[name], rows)
+
+    def document(self) -> dict[str, Any]:
+        """The whole result as JSON has it: what was asked, the facts, and every table's rows."""
+        facts, period = self.facts, self.request.period
+        newest = facts["newest_day"]
+        return {
+            "report": self.report.name,
+            "engine": facts["engine"],
+            "start": period.start.isoformat(),
+            "end": period.end.isoformat(),
+            "parameters": dict(self.request.parameters),
+            "newest_day": newest and newest.isoformat(),
+            **{name: facts[name] for name in ("records", "rejected", "duplicates", "bytes_scanned")},
+            "tables": {name: frames.rows(frame) for name, frame in self.tables.items()},
+        }
+
+    def save(self, folder: str | Path | None) -> None:
+        """Write one CSV a table and facts.json into an existing folder; without a folder, do nothing.
+
+        Raises OutputError where that cannot be done.
+        """
+        if folder is None:
+            return
+        facts = {key: value for key, value in self.document().items() if key != "tables"}
+        try:
+            for name, frame in self.tables.items():
+                Path(folder, f"{name}.csv").write_text(frames.csv_text(frame), encoding="utf-8", newline="")
+            Path(folder, "facts.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"the tables cannot be written to {folder}: {error.strerror}") from error

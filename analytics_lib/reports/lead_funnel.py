@@ -1,0 +1,215 @@
+"""Which sessions were leads?"""
+
+import pandas as pd
+
+from analytics_lib.reports import figures, phrases
+from analytics_lib.reports.figures import Chart, chart
+from analytics_lib.reports.funnel import STAGES, THRESHOLDS
+from analytics_lib.reports.report import Frames, Report, Request, Table, Type
+from analytics_lib.reports.statistics import days, every_row, rate, with_rate
+
+_SIGNALS = ("team_size", "monthly_volume", "urgency", "integration_needs")
+_BARS = 10
+
+
+def _stages(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    sessions = counted[list(STAGES)].iloc[0].astype("Int64").reset_index(drop=True)
+    whole = pd.Series([sessions[0]] * len(STAGES), dtype="Int64")
+    frame = pd.DataFrame({"stage": STAGES, "sessions": sessions, "share": rate(sessions, whole)})
+    frame = with_rate(frame.assign(before=sessions.shift(1)), "conversion", "sessions", "before")
+    frame.loc[0, "conversion"] = 1.0 if sessions[0] else None
+    return frame
+
+
+def _daily(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    frame = every_row(counted, {"dt": days(request.period)}, ("sessions", "signals", "qualified", "hot"))
+    return with_rate(frame, "qualified_rate", "qualified", "sessions")
+
+
+def _coverage(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    known = counted[list(_SIGNALS)].iloc[0].astype("Int64").reset_index(drop=True)
+    whole = pd.Series([counted["sessions"].iloc[0]] * len(_SIGNALS), dtype="Int64")
+    return pd.DataFrame({"signal": _SIGNALS, "known": known, "share": rate(known, whole)})
+
+
+def _integrations(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    return with_rate(counted, "qualified_rate", "qualified", "sessions")
+
+
+def _answer(tables: Frames, request: Request) -> str:
+    sessions, signals, qualified, hot = tables["stages"]["sessions"]
+    if not sessions:
+        return f"There were no sessions on {phrases.days(request.period)}."
+    share, low, high = _rate_of_all(qualified, sessions)
+    return (
+        f"{phrases.number(qualified)} of {phrases.many(sessions, 'session')} were qualified leads "
+        f"({phrases.percent(share)}; 95 % interval {phrases.percent(low)} to {phrases.percent(high)}), "
+        f"{phrases.number(hot)} of them hot; in {phrases.many(sessions - signals, 'session')} "
+        f"the agent learned nothing about the caller."
+    )
+
+
+def _rate_of_all(qualified: int, sessions: int) -> tuple[float, float, float]:
+    one = pd.DataFrame({"qualified": [qualified], "sessions": [sessions]}, dtype="Int64")
+    found = with_rate(one, "rate", "qualified", "sessions").iloc[0]
+    return found["rate"], found["rate_low"], found["rate_high"]
+
+
+def _funnel_chart(tables: Frames, request: Request) -> Chart:
+    stages = tables["stages"]
+    steps = stages.iloc[1:].dropna(subset="conversion")
+    finding = phrases.NO_SESSIONS
+    if len(steps):
+        narrowest = steps.loc[steps["conversion"].idxmin()]
+        reached = phrases.percent(narrowest["conversion"])
+        finding = f"{phrases.percent(stages['share'].iloc[2])} of sessions qualify; the narrowest step is to "
+        finding += f"‘{narrowest['stage']}’, which {reached} of the stage before reach."
+    with chart("funnel", finding, f"Sessions by stage, {phrases.days(request.period)}", height=3.0) as (
+        figure,
+        axes,
+    ):
+        bars = axes.barh(stages["stage"], stages["sessions"].astype(int), color=figures.BLUE, height=0.66)
+        notes = [f"{phrases.number(row.sessions)} · {phrases.percent(row.share)}" for row in stages.itertuples()]
+        axes.bar_label(bars, notes, padding=6)
+        axes.margins(x=0.16)
+        figures.horizontal(axes, "sessions")
+    return figure
+
+
+def _daily_chart(tables: Frames, request: Request) -> Chart:
+    daily = tables["daily"]
+    finding = phrases.NO_SESSIONS
+    if daily["sessions"].sum():
+        halves = (daily[: len(daily) // 2], daily[len(daily) // 2 :])
+        earlier, later = (_rate_of_all(half["qualified"].sum(), half["sessions"].sum())[0] for half in halves)
+        finding = f"{phrases.percent(later)} of sessions qualified in the second half of the period, "
+        finding += f"{phrases.percent(earlier)} in the first."
+    with chart("daily", finding, f"Sessions a day, {phrases.days(request.period)}") as (figure, axes):
+        for stage, colour in (
+            ("sessions", figures.SKY),
+            ("qualified", figures.BLUE),
+            ("hot", figures.ORANGE),
+        ):
+            axes.bar(daily["dt"], daily[stage].astype(int), color=colour, label=stage)
+        figures.count_axis(axes, "sessions a day")
+        figures.day_axis(axes, request.period)
+        figures.legend(axes)
+    return figure
+
+
+def _integrations_chart(tables: Frames, request: Request) -> Chart:
+    wanted = tables["integrations"].head(_BARS)
+    finding = "No session named an integration."
+    if len(wanted):
+        first = wanted.iloc[0]
+        finding = f"{figures.label(first['integration'])} is asked for most, in "
+        finding += f"{phrases.many(first['sessions'], 'session')}; {phrases.percent(first['qualified_rate'])} qualify."
+    height = 1.8 + 0.28 * max(len(wanted), 3)
+    subtitle = f"Sessions that name an integration, {phrases.days(request.period)}"
+    with chart("integrations", finding, subtitle, height=height) as (figure, axes):
+        names = figures.labels(wanted["integration"])
+        axes.barh(names, wanted["sessions"].astype(int), color=figures.SKY, label="all sessions")
+        axes.barh(names, wanted["qualified"].astype(int), color=figures.BLUE, label="qualified")
+        figures.horizontal(axes, "sessions")
+        figures.legend(axes)
+    return figure
+
+
+def _coverage_chart(tables: Frames, request: Request) -> Chart:
+    coverage = tables["coverage"]
+    finding = phrases.NO_SESSIONS
+    if coverage["share"].notna().any():
+        best, worst = (coverage.loc[coverage["share"].agg(pick)] for pick in ("idxmax", "idxmin"))
+        finding = f"The agent learns {best['signal']} most often ({phrases.percent(best['share'])} of sessions) "
+        finding += f"and {worst['signal']} least ({phrases.percent(worst['share'])})."
+    with chart("coverage", finding, f"Sessions with a signal, {phrases.days(request.period)}", height=2.8) as (
+        figure,
+        axes,
+    ):
+        bars = axes.barh(coverage["signal"], coverage["share"].fillna(0), color=figures.GREEN, height=0.66)
+        axes.bar_label(bars, [phrases.percent(share) for share in coverage["share"]], padding=6)
+        axes.set_xlim(0, 1)
+        figures.horizontal(axes, "share of sessions")
+        figures.percent_axis(axes.xaxis)
+    return figure
+
+
+REPORT = Report(
+    name="lead_funnel",
+    title="Lead funnel",
+    question="Which sessions were leads?",
+    parameters=THRESHOLDS,
+    tables=(
+        Table(
+            "stages",
+            "How far the sessions came",
+            {
+                "stage": Type.TEXT,
+                "sessions": Type.COUNT,
+                "share": Type.RATE,
+                "conversion": Type.RATE,
+                "conversion_low": Type.RATE,
+                "conversion_high": Type.RATE,
+            },
+            _stages,
+        ),
+        Table(
+            "daily",
+            "Day by day",
+            {
+                "dt": Type.DAY,
+                "sessions": Type.COUNT,
+                "signals": Type.COUNT,
+                "qualified": Type.COUNT,
+                "hot": Type.COUNT,
+                "qualified_rate": Type.RATE,
+                "qualified_rate_low": Type.RATE,
+                "qualified_rate_high": Type.RATE,
+            },
+            _daily,
+        ),
+        Table(
+            "coverage",
+            "What the agent learned",
+            {"signal": Type.TEXT, "known": Type.COUNT, "share": Type.RATE},
+            _coverage,
+        ),
+        Table(
+            "integrations",
+            "What the leads want connected",
+            {
+                "integration": Type.TEXT,
+                "sessions": Type.COUNT,
+                "qualified": Type.COUNT,
+                "qualified_rate": Type.RATE,
+                "qualified_rate_low": Type.RATE,
+                "qualified_rate_high": Type.RATE,
+            },
+            _integrations,
+        ),
+        Table(
+            "leads",
+            "Whom to call",
+            {
+                "session_id": Type.TEXT,
+                "ended_at": Type.INSTANT,
+                "stage": Type.TEXT,
+                "team_size": Type.COUNT,
+                "monthly_volume": Type.NUMBER,
+                "urgency": Type.TEXT,
+                "integration_needs": Type.TEXTS,
+                "duration_seconds": Type.SECONDS,
+                "agent_name": Type.TEXT,
+                "room_id": Type.TEXT,
+                "caller_key": Type.TEXT,
+            },
+        ),
+    ),
+    answer=_answer,
+    figures={
+        "funnel": _funnel_chart,
+        "daily": _daily_chart,
+        "coverage": _coverage_chart,
+        "integrations": _integrations_chart,
+    },
+)

@@ -1,0 +1,247 @@
+"""Which tools fail, on what, and what does it cost?"""
+
+import pandas as pd
+
+from analytics_lib.reports import figures, phrases
+from analytics_lib.reports.figures import Chart, chart
+from analytics_lib.reports.funnel import THRESHOLDS
+from analytics_lib.reports.report import Frames, Report, Request, Table, Type
+from analytics_lib.reports.statistics import days, every_row, rate, with_rate
+
+_CALLS = ("1", "2-3", "4+")
+_TOOLS, _QUERIES = 6, 10
+_LINES = (figures.RED, figures.BLUE, figures.GREEN, figures.ORANGE, figures.GREY, figures.SKY)
+
+
+def _by_tool(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    return with_rate(counted, "failure_rate", "failures", "calls")
+
+
+def _daily(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    return _with_failure_rate(every_row(counted, {"dt": days(request.period)}, ("calls", "failures")))
+
+
+def _tool_daily(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    tools = sorted(counted["tool"].unique())
+    keys = {"dt": days(request.period), "tool": tools}
+    return _with_failure_rate(every_row(counted, keys, ("calls", "failures")))
+
+
+def _with_failure_rate(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(failure_rate=rate(frame["failures"], frame["calls"]))
+
+
+def _impact(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
+    keys = {"calls": _CALLS, "had_failure": pd.array([True, False], dtype="boolean")}
+    return with_rate(every_row(counted, keys, ("sessions", "qualified")), "qualified_rate", "qualified", "sessions")
+
+
+def _answer(tables: Frames, request: Request) -> str:
+    by_tool = tables["by_tool"]
+    calls, failures = by_tool["calls"].sum(), by_tool["failures"].sum()
+    if not calls:
+        return f"No tool was called on {phrases.days(request.period)}."
+    if not failures:
+        return f"None of {phrases.many(calls, 'tool call')} failed."
+    most, worst = by_tool.iloc[0], _worst_day(tables["tool_daily"])
+    sentence = f"{phrases.number(failures)} of {phrases.many(calls, 'tool call')} failed "
+    sentence += f"({phrases.percent(failures / calls)}), {phrases.number(most['failures'])} of them calls of "
+    sentence += figures.label(most["tool"])
+    if worst is None:
+        return f"{sentence}."
+    sentence += f"; the worst day was {worst['dt'].day} {worst['dt']:%B}, when {phrases.number(worst['failures'])} of "
+    return f"{sentence}{phrases.many(worst['calls'], 'call')} of {figures.label(worst['tool'])} failed."
+
+
+def _worst_day(tool_daily: pd.DataFrame) -> "pd.Series | None":
+    """The tool and day with the most failures; None where no day stands out."""
+    failed = tool_daily[tool_daily["failures"] > 1]
+    return None if failed.empty else failed.loc[failed["failures"].astype(int).idxmax()]
+
+
+def _tools_chart(tables: Frames, request: Request) -> Chart:
+    tools = tables["by_tool"].sort_values("failure_rate", ascending=False, kind="stable").head(_QUERIES)
+    finding = "No tool was called in this period."
+    if len(tools):
+        worst = tools.iloc[0]
+        finding = f"{figures.label(worst['tool'])} fails most often: {phrases.percent(worst['failure_rate'])} of its "
+        finding += f"{phrases.many(worst['calls'], 'call')}."
+    subtitle = f"Share of calls that failed, with 95 % intervals, {phrases.days(request.period)}"
+    with chart("tools", finding, subtitle, height=1.7 + 0.36 * max(len(tools), 3)) as (figure, axes):
+        bounds = [
+            tools["failure_rate"] - tools["failure_rate_low"],
+            tools["failure_rate_high"] - tools["failure_rate"],
+        ]
+        error = {"ecolor": figures.GREY, "capsize": 3, "elinewidth": 1.5}
+        axes.barh(
+            figures.labels(tools["tool"]),
+            tools["failure_rate"],
+            xerr=bounds,
+            color=figures.RED,
+            error_kw=error,
+        )
+        figures.horizontal(axes, "failed calls, share of calls")
+        figures.percent_axis(axes.xaxis)
+    return figure
+
+
+def _daily_chart(tables: Frames, request: Request) -> Chart:
+    tool_daily, by_tool = tables["tool_daily"], tables["by_tool"]
+    worst = _worst_day(tool_daily)
+    finding = "No tool failed more than once on any day."
+    if worst is not None:
+        finding = f"{figures.label(worst['tool'])} failed most on {worst['dt'].day} {worst['dt']:%B}: "
+        finding += f"{phrases.number(worst['failures'])} of {phrases.many(worst['calls'], 'call')}."
+    with chart("daily", finding, f"Failed calls by tool and day, {phrases.days(request.period)}") as (
+        figure,
+        axes,
+    ):
+        tools = by_tool.loc[by_tool["failures"] > 0, "tool"].head(_TOOLS)
+        below = 0
+        for tool, name, colour in zip(tools, figures.labels(tools), _LINES, strict=False):
+            rows = tool_daily[tool_daily["tool"] == tool]
+            failures = rows["failures"].astype(int).to_numpy()
+            axes.bar(rows["dt"], failures, bottom=below, color=colour, label=name)
+            below = below + failures
+        if len(tools):
+            figures.count_axis(axes, "failed calls a day")
+            figures.day_axis(axes, request.period)
+            figures.legend(axes)
+    return figure
+
+
+def _queries_chart(tables: Frames, request: Request) -> Chart:
+    queries = tables["failing_queries"].head(_QUERIES)
+    finding = "No query failed in this period."
+    if len(queries):
+        first = queries.iloc[0]
+        finding = f"“{figures.label(first['query'])}” fails most: {phrases.number(first['failures'])} of "
+        finding += f"{phrases.many(first['calls'], 'call')}."
+    subtitle = f"Queries that fail most, {phrases.days(request.period)}"
+    with chart("queries", finding, subtitle, height=1.8 + 0.28 * max(len(queries), 3)) as (figure, axes):
+        names = figures.labels(queries["query"])
+        empty, errors = queries["empty"].astype(int), queries["errors"].astype(int)
+        axes.barh(names, empty, color=figures.ORANGE, label="nothing found")
+        axes.barh(names, errors, left=empty, color=figures.RED, label="error")
+        figures.horizontal(axes, "failed calls")
+        figures.legend(axes)
+    return figure
+
+
+def _impact_chart(tables: Frames, request: Request) -> Chart:
+    impact = tables["impact"]
+    failed, fine = (impact[impact["had_failure"] == had] for had in (True, False))
+    lower = sum(a < b for a, b in zip(failed["qualified_rate"], fine["qualified_rate"], strict=True))
+    finding = "Whether failed calls cost leads cannot be said from these sessions."
+    if impact["sessions"].sum():
+        finding = f"Sessions with a failed call qualify less often in {lower} of {len(_CALLS)} groups of like sessions."
+    subtitle = f"Qualified share by number of calls, with 95 % intervals, {phrases.days(request.period)}"
+    with chart("impact", finding, subtitle, height=3.2) as (figure, axes):
+        for offset, rows, colour, name in (
+            (-0.2, failed, figures.RED, "a call failed"),
+            (0.2, fine, figures.BLUE, "none failed"),
+        ):
+            rates = rows["qualified_rate"].fillna(0)
+            bounds = [
+                (rates - rows["qualified_rate_low"]).fillna(0),
+                (rows["qualified_rate_high"] - rates).fillna(0),
+            ]
+            places = [place + offset for place in range(len(_CALLS))]
+            axes.bar(places, rates, 0.38, yerr=bounds, color=colour, label=name, error_kw={"ecolor": figures.GREY})
+        axes.set_xticks(range(len(_CALLS)), _CALLS)
+        axes.set_xlabel("tool calls in the session")
+        axes.set_ylabel("qualified, share of sessions")
+        figures.percent_axis(axes.yaxis)
+        figures.legend(axes)
+    return figure
+
+
+_DAILY = {"calls": Type.COUNT, "failures": Type.COUNT, "failure_rate": Type.RATE}
+
+REPORT = Report(
+    name="tool_failures",
+    title="Tool failures",
+    question="Which tools fail, on what, and what does it cost?",
+    parameters=THRESHOLDS,
+    tables=(
+        Table(
+            "by_tool",
+            "Which tools fail",
+            {
+                "tool": Type.TEXT,
+                "calls": Type.COUNT,
+                "empty": Type.COUNT,
+                "errors": Type.COUNT,
+                "cancelled": Type.COUNT,
+                "failures": Type.COUNT,
+                "failure_rate": Type.RATE,
+                "failure_rate_low": Type.RATE,
+                "failure_rate_high": Type.RATE,
+                "sessions_affected": Type.COUNT,
+                "timed_calls": Type.COUNT,
+                "p50_duration_ms": Type.MILLISECONDS,
+                "p95_duration_ms": Type.MILLISECONDS,
+            },
+            _by_tool,
+        ),
+        Table("daily", "Day by day", {"dt": Type.DAY, **_DAILY}, _daily),
+        Table("tool_daily", "By tool and day", {"dt": Type.DAY, "tool": Type.TEXT, **_DAILY}, _tool_daily),
+        Table(
+            "errors",
+            "What the tools report",
+            {
+                "tool": Type.TEXT,
+                "error": Type.TEXT,
+                "failures": Type.COUNT,
+                "sessions": Type.COUNT,
+                "last_at": Type.INSTANT,
+            },
+        ),
+        Table(
+            "failing_queries",
+            "What people ask for and do not get",
+            {
+                "tool": Type.TEXT,
+                "query": Type.TEXT,
+                "calls": Type.COUNT,
+                "failures": Type.COUNT,
+                "empty": Type.COUNT,
+                "errors": Type.COUNT,
+                "sessions": Type.COUNT,
+                "last_at": Type.INSTANT,
+            },
+        ),
+        Table(
+            "recovery",
+            "What happens after a failed call",
+            {
+                "tool": Type.TEXT,
+                "failures": Type.COUNT,
+                "retried": Type.COUNT,
+                "recovered": Type.COUNT,
+                "last_calls": Type.COUNT,
+            },
+        ),
+        Table(
+            "impact",
+            "Whether failed calls cost leads",
+            {
+                "calls": Type.TEXT,
+                "had_failure": Type.FLAG,
+                "sessions": Type.COUNT,
+                "qualified": Type.COUNT,
+                "qualified_rate": Type.RATE,
+                "qualified_rate_low": Type.RATE,
+                "qualified_rate_high": Type.RATE,
+            },
+            _impact,
+        ),
+    ),
+    answer=_answer,
+    figures={
+        "tools": _tools_chart,
+        "daily": _daily_chart,
+        "queries": _queries_chart,
+        "impact": _impact_chart,
+    },
+)

@@ -1,0 +1,131 @@
+"""What `analytics_lib.open()` gives: a lake and an engine, and from them reports and ad-hoc SQL."""
+
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analytics_lib import period as periods
+from analytics_lib import settings
+from analytics_lib.engines import sqlfile
+from analytics_lib.errors import ParameterError, SettingsError
+from analytics_lib.period import Period
+from analytics_lib.reports import catalogue
+from analytics_lib.reports.found import Found
+from analytics_lib.reports.report import Report, Request
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analytics_lib.engines.engine import Engine, Result
+
+Day = str | date | None
+Progress = Callable[[int, int], None]  # days read, days to read
+
+
+class Lake:
+    """Session records at one place, and an engine that reads them.
+
+    A lake is as fresh as its folders: a day is read again when a file was added to it or replaced in it.
+    """
+
+    def __init__(self, root: str, engine: "Engine") -> None:
+        self.root = root
+        self.engine = engine
+
+    def __repr__(self) -> str:
+        return f"<Lake {self.root} on {self.engine.name}>"
+
+    @property
+    def newest_day(self) -> date | None:
+        """The last UTC day that has a file to read; None in an empty lake."""
+        return self.engine.newest_day()
+
+    def period(self, start: Day = None, end: Day = None, last: int | None = None) -> Period:
+        """The period that these arguments of `report` and `sql` mean. Raises PeriodError."""
+        newest = self.newest_day if start is None and end is None and last is None else None
+        return periods.choose(start, end, last, newest)
+
+    def report(
+        self, name: str, *, start: Day = None, end: Day = None, last: int | None = None, **parameters: object
+    ) -> Found:
+        """The finished tables of a report, and the facts of the run.
+
+        `start` and `end` are UTC dates, both inclusive; `last` N means the N days that end yesterday; without any,
+        the 30 days that end with the newest day. Further arguments are the report's parameters.
+        Raises UsageError for a name, date or parameter that makes no sense, QueryError where the engine fails.
+        """
+        report = catalogue.get(name)
+        return self._run(report, report.request(self.period(start, end, last), parameters))
+
+    def _run(self, report: Report, request: Request) -> Found:
+        started = time.perf_counter()
+        read = request.period.widened(report.lookback_days)
+        days = {"start": request.period.start, "end": request.period.end, "window_start": read.start}
+        results: dict[str, Result] = {}
+        for table in report.tables:
+            path = f"{report.name}/{table.name}.sql"
+            sql = sqlfile.bind(sqlfile.read(path), {**days, **request.parameters}, f"sql/{path}")
+            results[table.name] = self.engine.query(sql, read, f"sql/{path}")
+        tables = {
+            table.name: table.conform(table.finish(results[table.name].frame, request)) for table in report.tables
+        }
+        facts = self._facts(request.period, list(results.values()), time.perf_counter() - started)
+        return Found(report, request, tables, facts)
+
+    def _facts(self, period: Period, results: "list[Result]", seconds: float) -> dict[str, Any]:
+        counts = self.engine.counts(period)
+        return {
+            "engine": self.engine.name,
+            "newest_day": self.newest_day,
+            "records": counts.records,
+            "rejected": counts.rejected,
+            "rejected_examples": list(counts.examples),
+            "duplicates": counts.duplicates,
+            "bytes_scanned": counts.bytes_scanned + sum(result.bytes_scanned for result in results),
+            "seconds": seconds,
+            "query_ids": [result.query_id for result in results if result.query_id],
+            "cost_usd": sum(result.cost_usd for result in results),
+        }
+
+    def sql(
+        self,
+        query: str,
+        *,
+        start: Day = None,
+        end: Day = None,
+        last: int | None = None,
+        origin: str = "the query",
+        **parameters: sqlfile.Value,
+    ) -> "pd.DataFrame":
+        """The rows of one reading statement over the views `sessions` and `tool_calls`, which show only these days.
+
+        Two-way parameters are filled in: `/*:start*/`, `/*:end*/`, and those given as further arguments. Instants
+        come back as UTC timestamps; `frame.attrs` holds the facts of the run. Raises StatementError for a statement
+        that does more than read, QueryError with the place for one that fails.
+        """
+        started = time.perf_counter()
+        period = self.period(start, end, last)
+        used = sqlfile.parameters(query)
+        for name in parameters:
+            if name not in used:
+                raise ParameterError(
+                    f"{origin} uses no parameter {name!r}; it uses {', '.join(sorted(used)) or 'none'}"
+                )
+        days = {"start": period.start, "end": period.end, "window_start": period.start}
+        result = self.engine.query(sqlfile.bind(query, {**days, **parameters}, origin), period, origin)
+        result.frame.attrs.update(self._facts(period, [result], time.perf_counter() - started))
+        return result.frame
+
+
+def open_lake(data: str | Path | None = None, engine: str | None = None, progress: Progress | None = None) -> Lake:
+    """The lake at `data` on that engine; what is not given comes from the settings. Raises LakeError, SettingsError."""
+    chosen = settings.load(data, engine)
+    if chosen.engine == "athena":
+        raise SettingsError("the engine athena is not built yet; use --engine duckdb")
+    if chosen.data.startswith("s3://"):
+        raise SettingsError(f"{chosen.data} is on S3, which cannot be read yet; give a local folder")
+    from analytics_lib.engines.duckdb import DuckDBEngine
+
+    return Lake(chosen.data, DuckDBEngine(Path(chosen.data).expanduser(), progress))

@@ -1,0 +1,25 @@
+-- How far the sessions of the period came.
+-- Grain: one row for the period.
+-- Columns: session, signals, qualified, hot: the sessions that reached each stage of the funnel.
+WITH staged AS (
+    SELECT
+        CASE
+            WHEN team_size IS NULL AND monthly_volume IS NULL AND urgency IS NULL AND CARDINALITY(integration_needs) = 0
+                THEN 'session'
+            WHEN
+                COALESCE(team_size < /*:min_team_size*/ 5, TRUE)
+                AND COALESCE(monthly_volume < /*:min_monthly_volume*/ 100, TRUE)
+                THEN 'signals'
+            WHEN urgency = 'high' THEN 'hot'
+            ELSE 'qualified'
+        END AS stage
+    FROM sessions
+    WHERE dt BETWEEN /*:start*/ '2026-01-01' AND /*:end*/ '2026-01-30'
+)
+
+SELECT
+    COUNT(*) AS session,
+    COUNT(*) FILTER (WHERE stage <> 'session') AS signals,
+    COUNT(*) FILTER (WHERE stage IN ('qualified', 'hot')) AS qualified,
+    COUNT(*) FILTER (WHERE stage = 'hot') AS hot
+FROM staged;

@@ -1,0 +1,31 @@
+-- tool_calls: one row a tool call, for the days that are asked for.
+-- Generated from analytics_lib/schema.py by `make generate`; do not edit.
+-- Columns:
+--   dt                     VARCHAR    the UTC date of the folder that holds the record, `YYYY-MM-DD`
+--   session_id             VARCHAR    the agent's id for the session, e.g. the room name
+--   ended_at               TIMESTAMP  when the session ended and was logged (UTC, to the millisecond)
+--   call_index             BIGINT     position in the session's array of calls, from 1
+--   tool                   VARCHAR    the tool's name
+--   query                  VARCHAR    what was asked of it
+--   results_found          BOOLEAN    false: the tool answered, with nothing
+--   error                  VARCHAR    the tool raised or reported this error
+--   cancelled              BOOLEAN    the call was interrupted before it ended
+--   duration_ms            DOUBLE     how long the call took (milliseconds)
+--   offset_seconds         DOUBLE     when the call began, from the session's start (seconds)
+--   outcome                VARCHAR    `error`, `cancelled`, `empty` or `ok`; `error` and `empty` are failures
+CREATE OR REPLACE VIEW tool_calls AS
+SELECT
+    dt,
+    session_id,
+    ended_at,
+    call_index,
+    tool,
+    query,
+    results_found,
+    error,
+    cancelled,
+    duration_ms,
+    offset_seconds,
+    outcome
+FROM stored.tool_calls
+WHERE dt BETWEEN /*:start*/ '2026-01-01' AND /*:end*/ '2026-01-30';

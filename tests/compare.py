@@ -1,0 +1,46 @@
+"""Compares what the library finds with the plain reading of the contract."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import analytics_lib
+from tests import reference
+
+REPORTS = ("lead_funnel", "duration_trends", "tool_failures")
+
+
+def assert_same_reports(root: Path, start: str, end: str, **parameters: float) -> None:
+    """Every table of every report equals the reference's, and so do the counts of the run."""
+    lake = analytics_lib.open(root, engine="duckdb")
+    read = reference.read(root, start, end)
+    for name in REPORTS:
+        document = lake.report(name, start=start, end=end, **parameters).document()
+        for table, expected in reference.report(name, root, start, end, **parameters).items():
+            assert_same_rows(f"{name}.{table}", document["tables"][table], expected, reference.COLUMNS[name][table])
+        counted = {key: document[key] for key in ("records", "duplicates", "rejected")}
+        assert counted == {"records": read.records, "duplicates": read.duplicates, "rejected": len(read.rejected)}
+
+
+def assert_same_rows(
+    subject: str, found: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]], columns: Sequence[str]
+) -> None:
+    """The same rows in the same order, columns in order, numbers to 1e-9."""
+    for number, (ours, theirs) in enumerate(zip(found, expected, strict=False)):
+        assert list(ours) == list(columns), subject
+        for column in columns:
+            assert same(ours[column], theirs[column]), (subject, number, column, ours, theirs)
+    assert len(found) == len(expected), (subject, found[len(expected) :], expected[len(found) :])
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    """Equal as JSON values, numbers to 1e-9 and never an integer for a fraction."""
+    if isinstance(theirs, datetime):
+        theirs = theirs.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    if isinstance(theirs, bool) or isinstance(ours, bool) or theirs is None or ours is None:
+        return ours is theirs
+    if isinstance(theirs, int | float) and isinstance(ours, int | float):
+        return type(ours) is type(theirs) and math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-9)
+    return type(ours) is type(theirs) and bool(ours == theirs)
