@@ -4,12 +4,18 @@ What is generated follows from `analytics_lib/schema.py`: the views under sql/vi
 docs/record.md and the samples. `--check` writes nothing, names what is out of date and exits 1.
 """
 
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from analytics_lib.lake.samples import write_samples
+from analytics_lib.reports import catalogue
 from analytics_lib.schema import RECORD, Column, Field, Group, call_columns, session_columns
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+SAMPLES = "data/samples"
 _NOTICE = "Generated from analytics_lib/schema.py by `make generate`; do not edit."
 
 
@@ -47,9 +53,21 @@ def _field_rows(parts: Sequence[Field | Group], prefix: str = "") -> Iterator[st
             yield from _field_rows(part.fields, "[]." if part.repeated else ".")
         else:
             kind = part.kind.json_type + (" >= 0" if part.not_negative else "")
-            meaning = f"{part.unit}: {part.meaning}" if part.unit else part.meaning
+            meaning = f"{part.meaning}, {part.unit}" if part.unit else part.meaning
             example = f"`{part.examples[0]}`" if part.examples else ""
             yield f"| `{prefix}{part.name}` | {kind} | {meaning} | {'yes' if part.required else 'no'} | {example} |"
+
+
+def report_pages() -> str:
+    """docs/reports.md: every report's tables and columns."""
+    parts = [f"# The reports\n\n{_NOTICE.replace('schema.py', 'reports/')}"]
+    for report in map(catalogue.get, catalogue.names()):
+        parameters = [f"`{each.name}` = {each.default:g}: {each.meaning}" for each in report.parameters]
+        parts.append(f"## {report.title} (`{report.name}`)\n\n{report.question} Parameters: {'; '.join(parameters)}.")
+        for table in report.tables:
+            columns = ", ".join(f"`{name}` {kind.name.lower()}" for name, kind in table.columns.items())
+            parts.append(f"- [`{table.name}`](../sql/{report.name}/{table.name}.sql) – {table.title}: {columns}")
+    return "\n\n".join(parts) + "\n"
 
 
 def texts() -> dict[str, str]:
@@ -61,4 +79,41 @@ def texts() -> dict[str, str]:
         "sql/views/duckdb/sessions.sql": view_sql("sessions", "one row a record", session_columns()),
         "sql/views/duckdb/tool_calls.sql": view_sql("tool_calls", "one row a tool call", call_columns()),
         "docs/record.md": f"{before}<!-- fields -->\n{record_table()}<!-- end of fields -->\n{after}",
+        "docs/reports.md": report_pages(),
     }
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Path below the folder -> bytes of every file in it."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write what is out of date, or with `--check` only name it and return 1."""
+    stale = [path for path, text in texts().items() if not _holds(CHECKOUT / path, text)]
+    with tempfile.TemporaryDirectory(dir=CHECKOUT / "data", prefix=".samples-") as folder:
+        write_samples(Path(folder))
+        samples = CHECKOUT / SAMPLES
+        if contents(Path(folder)) != (contents(samples) if samples.is_dir() else {}):
+            stale.append(SAMPLES)
+            if "--check" not in arguments:
+                shutil.rmtree(samples, ignore_errors=True)
+                shutil.copytree(folder, samples)
+    if "--check" in arguments:
+        for path in stale:
+            print(f"{path} is out of date; run: make generate", file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        if path != SAMPLES:
+            (CHECKOUT / path).parent.mkdir(parents=True, exist_ok=True)
+            (CHECKOUT / path).write_text(texts()[path], encoding="utf-8")
+        print(f"wrote {path}")
+    return 0
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

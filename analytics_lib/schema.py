@@ -68,8 +68,8 @@ IDENTITY = (
 )  # fmt: skip
 
 SIGNALS = Group("discovered_signals", "what the agent learned about the lead", (
-    Field("team_size", INTEGER, "people in the lead's team", "people", examples=(3, 8, 25)),
-    Field("monthly_volume", NUMBER, "documents (or whatever the product counts) a month", "documents",
+    Field("team_size", INTEGER, "people in the lead's team", examples=(3, 8, 25)),
+    Field("monthly_volume", NUMBER, "documents (or whatever the product counts) a month",
           examples=(40, 200, 1500)),
     Field("integration_needs", TEXTS, "products the lead wants connected",
           examples=("salesforce", "hubspot", "slack")),

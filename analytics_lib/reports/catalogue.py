@@ -1,19 +1,18 @@
-"""Which reports there are: every module beside this one that declares a REPORT."""
+"""Which reports there are: every module beside this one that has a folder of its name under sql/."""
 
 import importlib
 import pkgutil
 from functools import cache
 
-from analytics_lib import reports
+from analytics_lib import reports, resources
 from analytics_lib.errors import UsageError
 from analytics_lib.reports.report import Report
-
-_SHARED = {"catalogue", "figures", "found", "funnel", "new", "phrases", "report", "statistics", "views"}
 
 
 def names() -> list[str]:
     """The names of all reports, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(reports.__path__) if module.name not in _SHARED)
+    sql = resources.path("sql")
+    return sorted(module.name for module in pkgutil.iter_modules(reports.__path__) if (sql / module.name).is_dir())
 
 
 @cache

@@ -7,11 +7,11 @@ import pandas as pd
 from analytics_lib.reports import figures, phrases
 from analytics_lib.reports.figures import Chart, chart
 from analytics_lib.reports.funnel import STAGES, THRESHOLDS
-from analytics_lib.reports.report import Frames, Report, Request, Table, Type
+from analytics_lib.reports.report import Frames, Report, Request, Table
 from analytics_lib.reports.statistics import days, every_row, with_share
 
 _EDGES = (0.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _COUNTED = ("sessions", "timed_sessions")
 
 
@@ -49,8 +49,7 @@ def _answer(tables: Frames, request: Request) -> str:
     return (
         f"Half of the sessions ended within {phrases.length(summary['p50_duration'])} and nine in ten within "
         f"{phrases.length(summary['p90_duration'])}; {phrases.many(summary['sessions'], 'session')} made "
-        f"{phrases.length(summary['total_duration'])} in all, "
-        f"{phrases.many(summary['timed_sessions'], 'session')} of them timed."
+        f"{phrases.length(summary['total_duration'])} in all ({phrases.number(summary['timed_sessions'])} are timed)."
     )
 
 
@@ -69,7 +68,7 @@ def _daily_chart(tables: Frames, request: Request) -> Chart:
         if len(weekly):
             axes.plot(
                 daily["dt"],
-                daily["p90_duration"],
+                daily["p90_duration"] / 60,
                 "o",
                 color=figures.GREY,
                 markersize=4,
@@ -77,14 +76,15 @@ def _daily_chart(tables: Frames, request: Request) -> Chart:
             )
             axes.plot(
                 daily["dt"],
-                daily["p50_duration"],
+                daily["p50_duration"] / 60,
                 "o",
                 color=figures.SKY,
                 markersize=5,
                 label="median of the day",
             )
-            axes.plot(daily["dt"], daily["p50_duration_7d"], color=figures.BLUE, label="median of seven days")
-            figures.minutes_axis(axes, "minutes")
+            axes.plot(daily["dt"], daily["p50_duration_7d"] / 60, color=figures.BLUE, label="median of seven days")
+            axes.set_ylabel("minutes")
+            axes.set_ylim(bottom=0)
             figures.day_axis(axes, request.period)
             figures.legend(axes)
     return figure
@@ -113,34 +113,31 @@ def _interval(low: float, high: float) -> str:
 
 
 def _busy_chart(
-    frame: pd.DataFrame, name: str, places: Sequence[str], subtitle: str, axis: str, request: Request
+    frame: pd.DataFrame, name: str, names: Sequence[str], ticks: Sequence[str], title: str, axis: str
 ) -> Chart:
     finding = phrases.NO_SESSIONS
     if frame["sessions"].sum():
         busiest = int(frame["sessions"].astype(int).to_numpy().argmax())
         share = phrases.percent(frame["sessions"].iloc[busiest] / frame["sessions"].sum())
-        finding = f"{places[busiest]} is busiest, with {share} of sessions."
-    with chart(name, finding, f"{subtitle}, {phrases.days(request.period)}", height=3.0) as (figure, axes):
-        axes.bar(places, frame["sessions"].astype(int), color=figures.BLUE, width=0.8)
+        finding = f"{names[busiest]} is busiest, with {share} of timed sessions."
+    with chart(name, finding, title, height=3.0) as (figure, axes):
+        axes.bar(ticks, frame["sessions"].astype(int), color=figures.BLUE, width=0.8)
         figures.count_axis(axes, "sessions")
         axes.set_xlabel(axis)
     return figure
 
 
 def _hourly_chart(tables: Frames, request: Request) -> Chart:
-    hours = [f"{hour:02d}" for hour in range(24)]
-    return _busy_chart(tables["hourly"], "hourly", hours, "Sessions by hour of their start", "hour, UTC", request)
+    names = [f"The hour from {hour:02d}:00 UTC" for hour in range(24)]
+    ticks = [f"{hour:02d}" for hour in range(24)]
+    title = f"Sessions by hour of their start, {phrases.days(request.period)}"
+    return _busy_chart(tables["hourly"], "hourly", names, ticks, title, "hour, UTC")
 
 
 def _weekdays_chart(tables: Frames, request: Request) -> Chart:
-    return _busy_chart(
-        tables["weekdays"],
-        "weekdays",
-        _WEEKDAYS,
-        "Sessions by weekday of their start",
-        "weekday, UTC",
-        request,
-    )
+    ticks = [name[:3] for name in _WEEKDAYS]
+    title = f"Sessions by weekday of their start, {phrases.days(request.period)}"
+    return _busy_chart(tables["weekdays"], "weekdays", _WEEKDAYS, ticks, title, "weekday, UTC")
 
 
 def _stages_chart(tables: Frames, request: Request) -> Chart:
@@ -161,31 +158,10 @@ def _stages_chart(tables: Frames, request: Request) -> Chart:
     return figure
 
 
-_LENGTHS = {
-    "sessions": Type.COUNT,
-    "timed_sessions": Type.COUNT,
-    "avg_duration": Type.SECONDS,
-    "p50_duration": Type.SECONDS,
-    "p90_duration": Type.SECONDS,
-    "p95_duration": Type.SECONDS,
-    "total_duration": Type.SECONDS,
-    "total_tokens": Type.COUNT,
-    "avg_latency_ms": Type.MILLISECONDS,
-}
-_MEDIANS = {"sessions": Type.COUNT, "p50_duration": Type.SECONDS}
-_STAGE_LENGTHS = {
-    "stage": Type.TEXT,
-    "sessions": Type.COUNT,
-    "avg_duration": Type.SECONDS,
-    "p50_duration": Type.SECONDS,
-    "p90_duration": Type.SECONDS,
-}
-_REASONS = {
-    "close_reason": Type.TEXT,
-    "sessions": Type.COUNT,
-    "share": Type.RATE,
-    "p50_duration": Type.SECONDS,
-}
+_LENGTHS = (
+    "sessions COUNT, timed_sessions COUNT, avg_duration SECONDS, p50_duration SECONDS, p90_duration SECONDS, "
+    "p95_duration SECONDS, total_duration SECONDS, total_tokens COUNT, avg_latency_ms MILLISECONDS"
+)
 
 REPORT = Report(
     name="duration_trends",
@@ -195,17 +171,22 @@ REPORT = Report(
     lookback_days=6,
     tables=(
         Table("summary", "The whole period", _LENGTHS),
-        Table("daily", "Day by day", {"dt": Type.DAY, **_LENGTHS, "p50_duration_7d": Type.SECONDS}, _daily),
-        Table("hourly", "By hour of the start", {"hour": Type.COUNT, **_MEDIANS}, _hourly),
-        Table("weekdays", "By weekday of the start", {"weekday": Type.COUNT, **_MEDIANS}, _weekdays),
+        Table("daily", "Day by day", f"dt DAY, {_LENGTHS}, p50_duration_7d SECONDS", _daily),
+        Table("hourly", "By hour of the start", "hour COUNT, sessions COUNT, p50_duration SECONDS", _hourly),
+        Table("weekdays", "By weekday of the start", "weekday COUNT, sessions COUNT, p50_duration SECONDS", _weekdays),
+        Table("distribution", "By length", "from_seconds SECONDS, to_seconds SECONDS, sessions COUNT", _distribution),
         Table(
-            "distribution",
-            "By length",
-            {"from_seconds": Type.SECONDS, "to_seconds": Type.SECONDS, "sessions": Type.COUNT},
-            _distribution,
+            "by_stage",
+            "By the stage that the session reached",
+            "stage TEXT, sessions COUNT, avg_duration SECONDS, p50_duration SECONDS, p90_duration SECONDS",
+            _by_stage,
         ),
-        Table("by_stage", "By the stage that the session reached", _STAGE_LENGTHS, _by_stage),
-        Table("close_reasons", "Why sessions ended", _REASONS, _close_reasons),
+        Table(
+            "close_reasons",
+            "Why sessions ended",
+            "close_reason TEXT, sessions COUNT, share RATE, p50_duration SECONDS",
+            _close_reasons,
+        ),
     ),
     answer=_answer,
     figures={

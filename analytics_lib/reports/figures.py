@@ -1,6 +1,7 @@
 """The look of every figure, and the Chart that notebooks show, with its alternative text."""
 
 import io
+import textwrap
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator
@@ -12,9 +13,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, date2num, num2date
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analytics_lib.period import Period
 
@@ -23,7 +24,7 @@ BLUE, ORANGE, GREEN, RED, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 _MUTED = "#5A6270"
 _STYLE = Path(__file__).with_name("workspace.mplstyle")
 _WIDTH_INCHES, _PIXELS_PER_INCH, _PNG_SCALE = 8.4, 100, 2
-_TITLE_WIDTH = 78
+_TITLE_WIDTH = 66
 _LABEL_WIDTH = 38
 
 
@@ -56,17 +57,16 @@ def chart(name: str, finding: str, subtitle: str, *, height: float = 3.6) -> Ite
         axes = figure.subplots()
         yield figure, axes
         figure.suptitle(_wrapped(finding), x=0.01, ha="left", fontsize=14, fontweight="bold")
-        axes.set_title(subtitle, fontsize=10.5, color=_MUTED, pad=10)
+        axes.set_title(subtitle, fontsize=10.5, color=_MUTED, pad=32 if axes.get_legend() else 10)
         if not axes.has_data():
             _say_empty(axes)
         figure.draw_without_rendering()  # while the style holds
 
 
 def _wrapped(text: str) -> str:
-    lines = [""]
-    for word in text.split():
-        lines[-1:] = [f"{lines[-1]} {word}".strip()] if len(lines[-1]) + len(word) < _TITLE_WIDTH else [lines[-1], word]
-    return "\n".join(lines)
+    """The text on as few lines as it needs, of about the same length."""
+    lines = -(-len(text) // _TITLE_WIDTH)
+    return textwrap.fill(text, max(20, len(text) // lines + 8))
 
 
 def _say_empty(axes: Axes) -> None:
@@ -94,9 +94,13 @@ def labels(texts: Iterable[object]) -> list[str]:
 def count_axis(axes: Axes, title: str) -> None:
     """The y axis counts: whole numbers from 0."""
     axes.set_ylabel(title)
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_ylim(0, max(1, axes.dataLim.y1) * 1.06)
+    _count_ticks(axes.yaxis)
+
+
+def _count_ticks(axis: Axis) -> None:
+    axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 def day_axis(axes: Axes, period: Period) -> None:
@@ -104,37 +108,27 @@ def day_axis(axes: Axes, period: Period) -> None:
     half_a_day = timedelta(hours=12)
     start, end = (datetime.combine(day, time()) for day in (period.start, period.end))
     axes.set_xlim(date2num(start - half_a_day), date2num(end + half_a_day))
-    locator = AutoDateLocator(minticks=3, maxticks=9)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=9))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: f"{num2date(day).day} {num2date(day):%b}"))
     axes.set_xlabel("UTC day")
 
 
 def percent_axis(axis: Axis) -> None:
     """An axis of rates from 0 to 1, written as per cent."""
-    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-
-
-def minutes_axis(axes: Axes, title: str) -> None:
-    """The y axis holds seconds and is written in minutes, from 0."""
-    axes.set_ylabel(title)
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 1.2, 1.5, 2, 3, 6, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds / 60:.3g}"))
+    axis.set_major_locator(MaxNLocator(nbins=6))
+    axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate * 100:.3g} %"))
 
 
 def horizontal(axes: Axes, title: str) -> None:
-    """For lying bars: the grid stands, and the first row is on top."""
+    """For lying bars that count: the grid stands, and the first row is on top."""
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     axes.set_xlabel(title)
     axes.set_xlim(left=0)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    if not axes.yaxis_inverted():
-        axes.invert_yaxis()
+    _count_ticks(axes.xaxis)
+    axes.invert_yaxis()
 
 
 def legend(axes: Axes) -> None:
-    """The key above the axes, on the right."""
-    axes.legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0), borderaxespad=0.2, handlelength=1.2)
+    """The key between the subtitle and the axes."""
+    axes.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handlelength=1.2)

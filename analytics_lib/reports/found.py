@@ -11,8 +11,8 @@ import pandas as pd
 from analytics_lib.engines import frames
 from analytics_lib.errors import OutputError, UsageError
 from analytics_lib.reports import phrases
+from analytics_lib.reports.display import Sentence, TableView
 from analytics_lib.reports.report import Report, Request
-from analytics_lib.reports.views import Sentence, TableView
 
 if TYPE_CHECKING:
     from analytics_lib.reports.figures import Chart
@@ -35,27 +35,30 @@ class Found:
     @property
     def answer(self) -> Sentence:
         """The report's question answered in one sentence."""
-        return Sentence(self.report.answer(self.tables, self.request))
+        return Sentence(self.report.answer(self.tables, self.request), "answer")
+
+    @property
+    def notice(self) -> Sentence | None:
+        """What makes the answer less than it seems: rejected lines, a lake that has stopped filling; else None."""
+        rejected = self.facts["rejected"]
+        said = [self.stale()]
+        if rejected:
+            said.append(f"{phrases.many(rejected, 'line')} could not be read and count nowhere; "
+                        "`analytics-lib check` lists them.")  # fmt: skip
+        text = " ".join(filter(None, said))
+        return Sentence(text, "notice") if text else None
 
     @property
     def caveats(self) -> Sentence:
-        """What to keep in mind: small numbers, rejected lines, copies, a lake that has stopped filling."""
-        return Sentence(" ".join(self.warnings()))
-
-    def warnings(self) -> list[str]:
-        """The caveats, one sentence each."""
-        facts, period = self.facts, self.request.period
-        said = [f"{phrases.many(facts['records'], 'session record')} from {phrases.days(period)}."]
-        if facts["rejected"]:
-            said.append(f"{phrases.many(facts['rejected'], 'line')} could not be read and count nowhere; "
-                        "`analytics-lib check` lists them.")  # fmt: skip
-        if facts["duplicates"]:
-            said.append(f"{phrases.many(facts['duplicates'], 'repeated copy')} counted once.")
-        if stale := self.stale():
-            said.append(stale)
+        """What the figures rest on, and when to mistrust them."""
+        facts, values = self.facts, self.request.parameters
+        said = [f"{phrases.many(facts['records'], 'session record')}, {phrases.days(self.request.period)}, "
+                f"read by {facts['engine']}; {phrases.number(facts['rejected'])} lines rejected, "
+                f"{phrases.number(facts['duplicates'])} repeated copies counted once."]  # fmt: skip
+        said += [f"{each.name} = {values[each.name]:,}: {each.meaning}." for each in self.report.parameters]
         if 0 < facts["records"] < _FEW_SESSIONS:
-            said.append(f"Fewer than {_FEW_SESSIONS} sessions: look at the intervals before the rates.")
-        return said
+            said.append(f"With fewer than {_FEW_SESSIONS} sessions, look at the intervals before the rates.")
+        return Sentence(" ".join(said))
 
     def stale(self) -> str:
         """Says where the newest day with data lies before the period's end; empty where it does not."""

@@ -5,6 +5,6 @@ from analytics_lib.reports.report import Parameter
 STAGES = ("session", "signals", "qualified", "hot")
 
 THRESHOLDS = (
-    Parameter("min_team_size", 5, "a lead's team from which it counts as qualified, people"),
-    Parameter("min_monthly_volume", 100, "a lead's volume from which it counts as qualified, documents a month"),
+    Parameter("min_team_size", 5, "the smallest team of a qualified lead, people"),
+    Parameter("min_monthly_volume", 100, "the smallest volume of a qualified lead, documents a month"),
 )

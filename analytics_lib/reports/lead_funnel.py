@@ -5,7 +5,7 @@ import pandas as pd
 from analytics_lib.reports import figures, phrases
 from analytics_lib.reports.figures import Chart, chart
 from analytics_lib.reports.funnel import STAGES, THRESHOLDS
-from analytics_lib.reports.report import Frames, Report, Request, Table, Type
+from analytics_lib.reports.report import Frames, Report, Request, Table
 from analytics_lib.reports.statistics import days, every_row, rate, with_rate
 
 _SIGNALS = ("team_size", "monthly_volume", "urgency", "integration_needs")
@@ -134,6 +134,8 @@ def _coverage_chart(tables: Frames, request: Request) -> Chart:
     return figure
 
 
+_BOUNDED_RATE = "qualified_rate RATE, qualified_rate_low RATE, qualified_rate_high RATE"
+
 REPORT = Report(
     name="lead_funnel",
     title="Lead funnel",
@@ -143,66 +145,27 @@ REPORT = Report(
         Table(
             "stages",
             "How far the sessions came",
-            {
-                "stage": Type.TEXT,
-                "sessions": Type.COUNT,
-                "share": Type.RATE,
-                "conversion": Type.RATE,
-                "conversion_low": Type.RATE,
-                "conversion_high": Type.RATE,
-            },
+            "stage TEXT, sessions COUNT, share RATE, conversion RATE, conversion_low RATE, conversion_high RATE",
             _stages,
         ),
         Table(
             "daily",
             "Day by day",
-            {
-                "dt": Type.DAY,
-                "sessions": Type.COUNT,
-                "signals": Type.COUNT,
-                "qualified": Type.COUNT,
-                "hot": Type.COUNT,
-                "qualified_rate": Type.RATE,
-                "qualified_rate_low": Type.RATE,
-                "qualified_rate_high": Type.RATE,
-            },
+            f"dt DAY, sessions COUNT, signals COUNT, qualified COUNT, hot COUNT, {_BOUNDED_RATE}",
             _daily,
         ),
-        Table(
-            "coverage",
-            "What the agent learned",
-            {"signal": Type.TEXT, "known": Type.COUNT, "share": Type.RATE},
-            _coverage,
-        ),
+        Table("coverage", "What the agent learned", "signal TEXT, known COUNT, share RATE", _coverage),
         Table(
             "integrations",
             "What the leads want connected",
-            {
-                "integration": Type.TEXT,
-                "sessions": Type.COUNT,
-                "qualified": Type.COUNT,
-                "qualified_rate": Type.RATE,
-                "qualified_rate_low": Type.RATE,
-                "qualified_rate_high": Type.RATE,
-            },
+            f"integration TEXT, sessions COUNT, qualified COUNT, {_BOUNDED_RATE}",
             _integrations,
         ),
         Table(
             "leads",
             "Whom to call",
-            {
-                "session_id": Type.TEXT,
-                "ended_at": Type.INSTANT,
-                "stage": Type.TEXT,
-                "team_size": Type.COUNT,
-                "monthly_volume": Type.NUMBER,
-                "urgency": Type.TEXT,
-                "integration_needs": Type.TEXTS,
-                "duration_seconds": Type.SECONDS,
-                "agent_name": Type.TEXT,
-                "room_id": Type.TEXT,
-                "caller_key": Type.TEXT,
-            },
+            "session_id TEXT, ended_at INSTANT, stage TEXT, team_size COUNT, monthly_volume NUMBER, urgency TEXT, "
+            "integration_needs TEXTS, duration_seconds SECONDS, agent_name TEXT, room_id TEXT, caller_key TEXT",
         ),
     ),
     answer=_answer,

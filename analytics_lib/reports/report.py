@@ -19,23 +19,28 @@ Frames: TypeAlias = "Mapping[str, pd.DataFrame]"
 
 
 class Type(Enum):
-    """What a table's column holds: its pandas dtype. The names say how people read it."""
+    """What a table's column holds, as (pandas dtype, unit). The names say how people read it."""
 
-    COUNT = "Int64"
-    RATE = "float64"
-    SECONDS = " float64"
-    MILLISECONDS = "  float64"
-    NUMBER = "   float64"
-    DAY = "datetime64[us]"
-    INSTANT = "datetime64[us, UTC]"
-    TEXT = "str"
-    TEXTS = "object"  # lists of strings
-    FLAG = "boolean"
+    COUNT = ("Int64", "")
+    RATE = ("float64", "0 to 1")
+    SECONDS = ("float64", "s")
+    MILLISECONDS = ("float64", "ms")
+    NUMBER = ("float64", "")
+    DAY = ("datetime64[us]", "UTC")
+    INSTANT = ("datetime64[us, UTC]", "UTC")
+    TEXT = ("str", "")
+    TEXTS = ("object", "")  # lists of strings
+    FLAG = ("boolean", "")
 
     @property
     def dtype(self) -> str:
         """The pandas dtype."""
-        return self.value.strip()
+        return self.value[0]
+
+    @property
+    def unit(self) -> str:
+        """The unit, where the column has one."""
+        return self.value[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +77,20 @@ def untouched(counted: "pd.DataFrame", request: Request) -> "pd.DataFrame":
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of a report. SQL at `sql/<report>/<name>.sql` counts; `finish` adds what follows from the counts."""
+    """One table of a report: its columns in order, as `name TYPE, name TYPE, ...`.
+
+    SQL at `sql/<report>/<name>.sql` counts; `finish` adds what follows from the counts.
+    """
 
     name: str
     title: str
-    columns: Mapping[str, Type]
+    declared: str
     finish: Callable[["pd.DataFrame", Request], "pd.DataFrame"] = untouched
+
+    @property
+    def columns(self) -> dict[str, Type]:
+        """Name and type of each column, in order."""
+        return {name: Type[kind] for name, kind in (column.split() for column in self.declared.split(","))}
 
     def conform(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """The frame with exactly this table's columns, in order and typed; arrays arrive as JSON."""

@@ -5,7 +5,7 @@ import pandas as pd
 from analytics_lib.reports import figures, phrases
 from analytics_lib.reports.figures import Chart, chart
 from analytics_lib.reports.funnel import THRESHOLDS
-from analytics_lib.reports.report import Frames, Report, Request, Table, Type
+from analytics_lib.reports.report import Frames, Report, Request, Table
 from analytics_lib.reports.statistics import days, every_row, rate, with_rate
 
 _CALLS = ("1", "2-3", "4+")
@@ -156,7 +156,7 @@ def _impact_chart(tables: Frames, request: Request) -> Chart:
     return figure
 
 
-_DAILY = {"calls": Type.COUNT, "failures": Type.COUNT, "failure_rate": Type.RATE}
+_FAILURES = "calls COUNT, failures COUNT, failure_rate RATE"
 
 REPORT = Report(
     name="tool_failures",
@@ -167,73 +167,34 @@ REPORT = Report(
         Table(
             "by_tool",
             "Which tools fail",
-            {
-                "tool": Type.TEXT,
-                "calls": Type.COUNT,
-                "empty": Type.COUNT,
-                "errors": Type.COUNT,
-                "cancelled": Type.COUNT,
-                "failures": Type.COUNT,
-                "failure_rate": Type.RATE,
-                "failure_rate_low": Type.RATE,
-                "failure_rate_high": Type.RATE,
-                "sessions_affected": Type.COUNT,
-                "timed_calls": Type.COUNT,
-                "p50_duration_ms": Type.MILLISECONDS,
-                "p95_duration_ms": Type.MILLISECONDS,
-            },
+            "tool TEXT, calls COUNT, empty COUNT, errors COUNT, cancelled COUNT, failures COUNT, failure_rate RATE, "
+            "failure_rate_low RATE, failure_rate_high RATE, sessions_affected COUNT, timed_calls COUNT, "
+            "p50_duration_ms MILLISECONDS, p95_duration_ms MILLISECONDS",
             _by_tool,
         ),
-        Table("daily", "Day by day", {"dt": Type.DAY, **_DAILY}, _daily),
-        Table("tool_daily", "By tool and day", {"dt": Type.DAY, "tool": Type.TEXT, **_DAILY}, _tool_daily),
+        Table("daily", "Day by day", f"dt DAY, {_FAILURES}", _daily),
+        Table("tool_daily", "By tool and day", f"dt DAY, tool TEXT, {_FAILURES}", _tool_daily),
         Table(
             "errors",
             "What the tools report",
-            {
-                "tool": Type.TEXT,
-                "error": Type.TEXT,
-                "failures": Type.COUNT,
-                "sessions": Type.COUNT,
-                "last_at": Type.INSTANT,
-            },
+            "tool TEXT, error TEXT, failures COUNT, sessions COUNT, last_at INSTANT",
         ),
         Table(
             "failing_queries",
             "What people ask for and do not get",
-            {
-                "tool": Type.TEXT,
-                "query": Type.TEXT,
-                "calls": Type.COUNT,
-                "failures": Type.COUNT,
-                "empty": Type.COUNT,
-                "errors": Type.COUNT,
-                "sessions": Type.COUNT,
-                "last_at": Type.INSTANT,
-            },
+            "tool TEXT, query TEXT, calls COUNT, failures COUNT, empty COUNT, errors COUNT, sessions COUNT, "
+            "last_at INSTANT",
         ),
         Table(
             "recovery",
             "What happens after a failed call",
-            {
-                "tool": Type.TEXT,
-                "failures": Type.COUNT,
-                "retried": Type.COUNT,
-                "recovered": Type.COUNT,
-                "last_calls": Type.COUNT,
-            },
+            "tool TEXT, failures COUNT, retried COUNT, recovered COUNT, last_calls COUNT",
         ),
         Table(
             "impact",
             "Whether failed calls cost leads",
-            {
-                "calls": Type.TEXT,
-                "had_failure": Type.FLAG,
-                "sessions": Type.COUNT,
-                "qualified": Type.COUNT,
-                "qualified_rate": Type.RATE,
-                "qualified_rate_low": Type.RATE,
-                "qualified_rate_high": Type.RATE,
-            },
+            "calls TEXT, had_failure FLAG, sessions COUNT, qualified COUNT, qualified_rate RATE, "
+            "qualified_rate_low RATE, qualified_rate_high RATE",
             _impact,
         ),
     ),

@@ -6,8 +6,8 @@
 --   started_at             TIMESTAMP  when the session began; null without a duration (UTC, to the millisecond)
 --   ended_at               TIMESTAMP  when the session ended and was logged (UTC, to the millisecond)
 --   duration_seconds       DOUBLE     length of the session (seconds)
---   team_size              BIGINT     people in the lead's team (people)
---   monthly_volume         DOUBLE     documents (or whatever the product counts) a month (documents)
+--   team_size              BIGINT     people in the lead's team
+--   monthly_volume         DOUBLE     documents (or whatever the product counts) a month
 --   integration_needs      VARCHAR[]  products the lead wants connected
 --   urgency                VARCHAR    how soon the lead wants it: `low`, `medium`, `high`
 --   tool_call_count        BIGINT     tool calls of the session (calls)
