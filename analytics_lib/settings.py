@@ -11,7 +11,7 @@ from analytics_lib.errors import SettingsError
 
 FILE = "analytics.toml"
 ENGINES = ("duckdb", "athena")
-_KNOWN = ("data", "engine")
+_KNOWN = ("data", "engine", "database", "workgroup", "output")  # the last three are Athena's
 
 
 @dataclass(frozen=True, slots=True)

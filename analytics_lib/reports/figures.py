@@ -25,7 +25,7 @@ _MUTED = "#5A6270"
 _STYLE = Path(__file__).with_name("workspace.mplstyle")
 _WIDTH_INCHES, _PIXELS_PER_INCH, _PNG_SCALE = 8.4, 100, 2
 _TITLE_WIDTH = 66
-_LABEL_WIDTH = 38
+_LABEL_WIDTH = 30
 
 
 class Chart(Figure):
@@ -60,7 +60,6 @@ def chart(name: str, finding: str, subtitle: str, *, height: float = 3.6) -> Ite
         axes.set_title(subtitle, fontsize=10.5, color=_MUTED, pad=32 if axes.get_legend() else 10)
         if not axes.has_data():
             _say_empty(axes)
-        figure.draw_without_rendering()  # while the style holds
 
 
 def _wrapped(text: str) -> str:
@@ -75,18 +74,18 @@ def _say_empty(axes: Axes) -> None:
     axes.set_yticks([])
 
 
-def label(text: object) -> str:
+def label(text: object, width: int = _LABEL_WIDTH) -> str:
     """A caller's or a tool's text as a label: one line, no control characters, not too long."""
     line = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in str(text))
     folded = " ".join(line.split())
-    return folded if len(folded) <= _LABEL_WIDTH else f"{folded[: _LABEL_WIDTH - 1]}…"
+    return folded if len(folded) <= width else f"{folded[: width - 1]}…"
 
 
-def labels(texts: Iterable[object]) -> list[str]:
+def labels(texts: Iterable[object], width: int = _LABEL_WIDTH) -> list[str]:
     """Labels for bars: two texts that look alike once shortened stay two bars."""
     shown: list[str] = []
     for text in texts:
-        short = label(text) or "(blank)"
+        short = label(text, width) or "(blank)"
         shown.append(short + "\u200b" * sum(other.rstrip("\u200b") == short for other in shown))
     return shown
 
@@ -131,4 +130,4 @@ def horizontal(axes: Axes, title: str) -> None:
 
 def legend(axes: Axes) -> None:
     """The key between the subtitle and the axes."""
-    axes.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handlelength=1.2)
+    axes.legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handlelength=1.2)

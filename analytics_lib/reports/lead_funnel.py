@@ -51,8 +51,12 @@ def _answer(tables: Frames, request: Request) -> str:
 
 def _rate_of_all(qualified: int, sessions: int) -> tuple[float, float, float]:
     one = pd.DataFrame({"qualified": [qualified], "sessions": [sessions]}, dtype="Int64")
-    found = with_rate(one, "rate", "qualified", "sessions").iloc[0]
-    return found["rate"], found["rate_low"], found["rate_high"]
+    found = with_rate(one, "rate", "qualified", "sessions")
+    return found["rate"].iloc[0], found["rate_low"].iloc[0], found["rate_high"].iloc[0]
+
+
+def _qualified(daily: pd.DataFrame) -> str:
+    return phrases.percent(_rate_of_all(daily["qualified"].sum(), daily["sessions"].sum())[0])
 
 
 def _funnel_chart(tables: Frames, request: Request) -> Chart:
@@ -78,12 +82,13 @@ def _funnel_chart(tables: Frames, request: Request) -> Chart:
 
 def _daily_chart(tables: Frames, request: Request) -> Chart:
     daily = tables["daily"]
+    earlier, later = daily[: len(daily) // 2], daily[len(daily) // 2 :]
     finding = phrases.NO_SESSIONS
     if daily["sessions"].sum():
-        halves = (daily[: len(daily) // 2], daily[len(daily) // 2 :])
-        earlier, later = (_rate_of_all(half["qualified"].sum(), half["sessions"].sum())[0] for half in halves)
-        finding = f"{phrases.percent(later)} of sessions qualified in the second half of the period, "
-        finding += f"{phrases.percent(earlier)} in the first."
+        finding = f"{_qualified(daily)} of sessions qualified."
+    if earlier["sessions"].sum() and later["sessions"].sum():
+        finding = f"{_qualified(later)} of sessions qualified in the second half of the period, "
+        finding += f"{_qualified(earlier)} in the first."
     with chart("daily", finding, f"Sessions a day, {phrases.days(request.period)}") as (figure, axes):
         for stage, colour in (
             ("sessions", figures.SKY),

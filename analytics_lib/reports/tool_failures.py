@@ -9,8 +9,8 @@ from analytics_lib.reports.report import Frames, Report, Request, Table
 from analytics_lib.reports.statistics import days, every_row, rate, with_rate
 
 _CALLS = ("1", "2-3", "4+")
-_TOOLS, _QUERIES = 6, 10
-_LINES = (figures.RED, figures.BLUE, figures.GREEN, figures.ORANGE, figures.GREY, figures.SKY)
+_TOOLS, _QUERIES = 4, 10
+_COLOURS = (figures.RED, figures.BLUE, figures.GREEN, figures.ORANGE)
 
 
 def _by_tool(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def _tools_chart(tables: Frames, request: Request) -> Chart:
         worst = tools.iloc[0]
         finding = f"{figures.label(worst['tool'])} fails most often: {phrases.percent(worst['failure_rate'])} of its "
         finding += f"{phrases.many(worst['calls'], 'call')}."
-    subtitle = f"Share of calls that failed, with 95 % intervals, {phrases.days(request.period)}"
+    subtitle = f"Failed share of calls, 95 % intervals, {phrases.days(request.period)}"
     with chart("tools", finding, subtitle, height=1.7 + 0.36 * max(len(tools), 3)) as (figure, axes):
         bounds = [
             tools["failure_rate"] - tools["failure_rate_low"],
@@ -86,7 +86,7 @@ def _tools_chart(tables: Frames, request: Request) -> Chart:
 
 
 def _daily_chart(tables: Frames, request: Request) -> Chart:
-    tool_daily, by_tool = tables["tool_daily"], tables["by_tool"]
+    daily, tool_daily, by_tool = tables["daily"], tables["tool_daily"], tables["by_tool"]
     worst = _worst_day(tool_daily)
     finding = "No tool failed more than once on any day."
     if worst is not None:
@@ -97,12 +97,13 @@ def _daily_chart(tables: Frames, request: Request) -> Chart:
         axes,
     ):
         tools = by_tool.loc[by_tool["failures"] > 0, "tool"].head(_TOOLS)
-        below = 0
-        for tool, name, colour in zip(tools, figures.labels(tools), _LINES, strict=False):
-            rows = tool_daily[tool_daily["tool"] == tool]
-            failures = rows["failures"].astype(int).to_numpy()
-            axes.bar(rows["dt"], failures, bottom=below, color=colour, label=name)
-            below = below + failures
+        below = pd.Series(0, index=daily.index)
+        for tool, name, colour in zip(tools, figures.labels(tools, width=20), _COLOURS, strict=False):
+            failures = tool_daily.loc[tool_daily["tool"] == tool, "failures"].astype(int).to_numpy()
+            axes.bar(daily["dt"], failures, bottom=below, color=colour, label=name)
+            below += failures
+        if rest := (daily["failures"] - below).sum():
+            axes.bar(daily["dt"], daily["failures"] - below, bottom=below, color=figures.GREY, label=f"others ({rest})")
         if len(tools):
             figures.count_axis(axes, "failed calls a day")
             figures.day_axis(axes, request.period)
@@ -131,24 +132,23 @@ def _queries_chart(tables: Frames, request: Request) -> Chart:
 def _impact_chart(tables: Frames, request: Request) -> Chart:
     impact = tables["impact"]
     failed, fine = (impact[impact["had_failure"] == had] for had in (True, False))
-    lower = sum(a < b for a, b in zip(failed["qualified_rate"], fine["qualified_rate"], strict=True))
+    rates = pd.DataFrame({"failed": failed["qualified_rate"].array, "fine": fine["qualified_rate"].array}).dropna()
     finding = "Whether failed calls cost leads cannot be said from these sessions."
-    if impact["sessions"].sum():
-        finding = f"Sessions with a failed call qualify less often in {lower} of {len(_CALLS)} groups of like sessions."
-    subtitle = f"Qualified share by number of calls, with 95 % intervals, {phrases.days(request.period)}"
+    if len(rates):
+        lower = (rates["failed"] < rates["fine"]).sum()
+        finding = f"Sessions with a failed call qualify less often in {lower} of {len(rates)} groups of like sessions."
+    subtitle = f"Qualified share by number of calls, 95 % intervals, {phrases.days(request.period)}"
     with chart("impact", finding, subtitle, height=3.2) as (figure, axes):
         for offset, rows, colour, name in (
             (-0.2, failed, figures.RED, "a call failed"),
             (0.2, fine, figures.BLUE, "none failed"),
         ):
-            rates = rows["qualified_rate"].fillna(0)
-            bounds = [
-                (rates - rows["qualified_rate_low"]).fillna(0),
-                (rows["qualified_rate_high"] - rates).fillna(0),
-            ]
+            shares = rows["qualified_rate"].fillna(0)
+            bounds = [(shares - rows["qualified_rate_low"]).fillna(0), (rows["qualified_rate_high"] - shares).fillna(0)]
             places = [place + offset for place in range(len(_CALLS))]
-            axes.bar(places, rates, 0.38, yerr=bounds, color=colour, label=name, error_kw={"ecolor": figures.GREY})
+            axes.bar(places, shares, 0.38, yerr=bounds, color=colour, label=name, error_kw={"ecolor": figures.GREY})
         axes.set_xticks(range(len(_CALLS)), _CALLS)
+        axes.set_xlim(-0.6, len(_CALLS) - 0.4)
         axes.set_xlabel("tool calls in the session")
         axes.set_ylabel("qualified, share of sessions")
         figures.percent_axis(axes.yaxis)
