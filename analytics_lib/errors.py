@@ -10,8 +10,7 @@ AnalyticsError            the work failed; the message says what, where and what
 ├── SqlFileError          a file under sql/ and the parameters given to it do not fit together
 ├── QueryError            an engine refused or failed a query
 ├── OutputError           a result cannot be written where it should go
-├── NotebookError         a notebook did not run to its end
-└── MissingExtraError     an optional dependency is not installed
+└── NotebookError         a notebook did not run to its end
 """
 
 
@@ -61,7 +60,3 @@ class OutputError(AnalyticsError):
 
 class NotebookError(AnalyticsError):
     """A notebook did not run to its end."""
-
-
-class MissingExtraError(AnalyticsError):
-    """An optional dependency is not installed; the message names the extra that brings it."""

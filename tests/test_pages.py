@@ -27,7 +27,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     toy.write(
         folder / "notebooks",
         "lead_funnel",
-        toy.answer(f"**112 of 600** sessions were leads; the top query was {HOSTILE} [x](https://example.com)"),
+        toy.answer(f"**112 of 600** sessions were leads; the top query was {HOSTILE}"),
         notice,
         toy.chart("funnel"),
         toy.table("Stages"),

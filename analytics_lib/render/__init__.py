@@ -1,29 +1,25 @@
-"""Notebooks in, reports out: executed by papermill, shown as HTML pages, put into place all together or not.
+"""Notebooks in, reports out: executed by papermill, shown by nbconvert, put into place all together or not at all.
 
-    run ── notebook.read ──> execution.execute (a kernel each) ──> page.write ──> staging.Staging.commit
-
-Importing this package is cheap: papermill and nbconvert are loaded while the kernels boot.
+`run` calls execution.execute (a kernel each, side by side), then page.write, then staging.commit.
 """
 
 import json
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from analytics_lib.errors import NotebookError, OutputError
-from analytics_lib.render import execution, notebook, staging
+from analytics_lib.errors import AnalyticsError, NotebookError, OutputError, ParameterError
+from analytics_lib.render import execution, staging
+from analytics_lib.render.execution import Job, Progress
 
-Progress = Callable[[str, int, int], None]
+# Set by `run` alone, where a notebook declares it: its kernel works in the folder of the report.
+_OUTPUT = "output"
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """One finished report: where it lies, the facts that its notebook saved, how long it took."""
+    """One finished report: where it lies, the facts that its notebook saved, how long its cells took."""
 
     name: str
     page: Path
@@ -39,84 +35,70 @@ def run(
     *,
     notebooks: Path,
     progress: Progress | None = None,
-    at_once: int | None = None,
 ) -> list[Rendered]:
     """The reports `names`, made from `<notebooks>/NAME.ipynb` into `<output>/NAME/`: all of them, or none.
 
     A folder holds `NAME.html`, the executed `NAME.ipynb`, a PNG for each figure, and what the notebook saves
-    to its parameter `output`, which is its working folder: a CSV for each table and `facts.json`. `progress`
-    is called in the caller's thread with name, cells done, cells in all. `at_once` kernels run side by side
-    (default: one more than there are cores, at most four).
+    to its parameter `output`: a CSV for each table and `facts.json`. `progress` is called in the caller's
+    thread with name, cells done, cells in all.
 
     Raises ParameterError for a parameter that a notebook does not declare; NotebookError for a notebook that
     is missing or fails (what ran of it is then `<output>/failed/NAME.ipynb`); OutputError when `output`
     cannot be written. After any error, Ctrl-C included, `output` holds the reports of the last good run.
     """
-    sources = [notebook.read(notebooks, name, parameters) for name in dict.fromkeys(names)]
-    if not sources:
-        return []
-    with _quiet(), staging.staged(output) as stage, _scratch() as room:
-        jobs = [execution.Job(source, stage.folder(source.name), room) for source in sources]
+    given = {name: _parameters(_notebook(notebooks, name), parameters) for name in names}
+    with staging.staged(output) as stage:
+        jobs = [Job(name, _notebook(notebooks, name), stage / name, given[name]) for name in given]
         try:
-            with closing(execution.execute(jobs, progress=progress, at_once=at_once)) as executed:
-                made = [_finish(job, stage) for job in executed]
+            execution.execute(jobs, progress)
         except execution.CellError as failure:
-            raise _explained(failure, stage) from None
-        stage.commit([job.name for job in made])
-    order = [source.name for source in sources]
-    return sorted(made, key=lambda rendered: order.index(rendered.name))
+            raise _explained(failure, output) from None
+        with staging.explained(output):
+            made = [_finish(job, output) for job in jobs]
+            staging.commit(stage, output, list(given))
+    return made
 
 
-def _finish(job: execution.Job, stage: staging.Staging) -> Rendered:
-    """Page and figures of an executed notebook, written to its staging folder and checked."""
-    from analytics_lib.render import page  # late: its caller has loaded nbconvert while the kernels booted
-
-    began = time.monotonic()
-    with staging.explained(stage.output):
-        facts = _facts(job)
-        saved = stage.final(job.name, job.text())
-        page.write(job.name, saved, job.folder, {**job.source.parameters, **facts})
-    seconds = job.seconds + time.monotonic() - began
-    folder = stage.output / job.name
-    return Rendered(job.name, folder / f"{job.name}.html", folder, facts, seconds)
+def _notebook(notebooks: Path, name: str) -> Path:
+    path = notebooks / f"{name}.ipynb"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in notebooks.glob("*.ipynb"))) or "none"
+        raise NotebookError(f"There is no notebook {path} for the report {name!r}. Notebooks there: {known}.")
+    return path
 
 
-def _facts(job: execution.Job) -> dict[str, Any]:
-    path = job.folder / "facts.json"
+def _parameters(path: Path, given: Mapping[str, object]) -> dict[str, object]:
+    """The parameters for papermill, which by itself would only warn of one that the notebook does not declare."""
     try:
-        facts = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    except ValueError as error:
-        raise NotebookError(f"{job.source.path} saved a facts.json that is no JSON: {error}.") from error
-    return facts if isinstance(facts, dict) else {}
+        declared = execution.papermill().inspect_notebook(str(path))
+    except Exception as error:  # whatever nbformat and papermill raise for files that are no notebooks
+        raise NotebookError(f"{path} cannot be read as a notebook: {type(error).__name__}: {error}") from error
+    allowed = [name for name in declared if name != _OUTPUT]
+    for name in given:
+        if name not in allowed:
+            raise ParameterError(
+                f"{path} has no parameter {name!r}. Allowed: {', '.join(allowed) or 'none'}; "
+                f"its cell tagged `parameters` declares them."
+            )
+    return {**given, _OUTPUT: "."} if _OUTPUT in declared else dict(given)
 
 
-def _explained(failure: execution.CellError, stage: staging.Staging) -> NotebookError | OutputError:
-    """The message for a person; what ran of the notebook is kept under `failed/`."""
+def _finish(job: Job, output: Path) -> Rendered:
+    from analytics_lib.render import page
+
+    saved = job.folder / "facts.json"
+    facts = json.loads(saved.read_text("utf-8")) if saved.exists() else {}
+    page.write(job.notebook, job.name, job.folder, facts)
+    folder = output / job.name
+    return Rendered(job.name, folder / f"{job.name}.html", folder, facts, job.seconds)
+
+
+def _explained(failure: execution.CellError, output: Path) -> AnalyticsError:
+    """The error for a person; what ran of the notebook is kept under `failed/`."""
     job = failure.job
-    if failure.disk_full:
-        return OutputError(staging.explanation(stage.output, failure.disk_full))
-    kept = stage.fail(job.name, stage.final(job.name, job.text())) if job.executed else None
-    where = f"cell {failure.number} of {kept or job.source.path}" if failure.number else str(job.source.path)
-    line = f", which begins with `{failure.line}`" if failure.line else ""
-    after = f"To look into it: jupyter lab {kept}" if kept else "No copy of it could be kept."
-    return NotebookError(
-        f"Report {job.name} failed in {where}{line}:\n  {failure.reason}\n"
-        f"No report in {stage.output} was changed. {after}"
+    kept = staging.keep_failed(output, job.name, job.notebook)
+    kind = OutputError if "No space left on device" in failure.reason else NotebookError
+    return kind(
+        f"Report {job.name} failed in {failure.place} of {kept or job.path}:\n  {failure.reason}\n"
+        f"No report in {output} was changed. To look into it: jupyter lab {kept or job.path}"
     )
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder for sockets, logs and temporary files of the kernels, on the system's own temporary disk."""
-    with staging.explained(Path("the folder for temporary files")):
-        room = TemporaryDirectory(prefix="analytics-", ignore_cleanup_errors=True)
-    with room as path:
-        yield Path(path)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the warnings that Jupyter's libraries give one another from the terminal."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

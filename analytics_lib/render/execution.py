@@ -1,285 +1,181 @@
-"""Notebooks executed by papermill, each in a kernel of its own, several at once.
+"""Notebooks executed by papermill, each in a kernel of its own, side by side.
 
-A worker thread for each kernel does the talking; the caller's thread takes what they report, so `progress` is
-called there and Ctrl-C arrives there. It then interrupts the running cells, as the stop button does (a query
-on Athena is cancelled by that), waits, and kills what is left.
+A thread for each kernel does the talking; the caller's thread takes what they report, so `progress` is called
+there and Ctrl-C arrives there.
 """
 
-import errno
 import logging
 import os
-import queue
-import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from subprocess import DEVNULL
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-
-from analytics_lib.errors import MissingExtraError
-from analytics_lib.render.notebook import Source
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
-    from nbformat import NotebookNode
 
-GRACE_SECONDS = 3.0
-ERROR_MARKER = "papermill-error-cell-tag"
-ENVIRONMENT_ERROR = re.compile(r"\[Errno (\d+)\] (.*)", re.DOTALL)
+Progress = Callable[[str, int, int], None]
 
-Event = tuple["Job", int, int]
+_GRACE_SECONDS = 3.0
+_MARKER = "papermill-error-cell-tag"
 
 
 class CellError(Exception):
-    """A notebook did not run to its end: in which cell (None: in no cell, no kernel came up), and why."""
+    """A notebook did not run to its end: the cell at which it stopped, and why."""
 
-    def __init__(self, job: "Job", index: int | None, kind: str, message: str) -> None:
-        super().__init__(f"{kind}: {message}")
-        self.job = job
-        self.number = None if index is None else index + 1
-        source = "" if index is None or job.executed is None else str(job.executed.cells[index].source)
-        self.line = next((line.strip() for line in source.splitlines() if line.strip()), "")
-        text = " ".join(message.split())
-        self.reason = f"{kind}: {text}" if text else kind
-        system = ENVIRONMENT_ERROR.match(message) if kind == "OSError" else None
-        full = system and int(system[1]) in (errno.ENOSPC, errno.EDQUOT)
-        self.disk_full = OSError(int(system[1]), system[2]) if system and full else None
+    def __init__(self, job: "Job", *reason: str) -> None:
+        self.job, self.reason = job, " ".join(": ".join(filter(None, reason)).split())
+        self.place = "no cell"
+        if job.cell is not None:
+            first = str(job.notebook.cells[job.cell].source).strip().partition("\n")[0]
+            self.place = f"cell {job.cell + 1} (`{first}`)"
+        super().__init__(self.reason)
 
 
 class Job:
-    """One notebook to execute, its kernel working in `folder`, with temporary files in `room`."""
+    """One notebook to execute with these parameters, its kernel working in `folder`."""
 
-    def __init__(self, source: Source, folder: Path, room: Path) -> None:
-        self.source, self.name, self.folder = source, source.name, folder
-        self.room = room / source.name
-        self.executed: NotebookNode | None = None
+    def __init__(self, name: str, path: Path, folder: Path, parameters: Mapping[str, object]) -> None:
+        self.name, self.path, self.folder, self.parameters = name, path, folder, parameters
+        self.notebook: Any = None  # as far as it is executed
+        self.cell: int | None = None  # the last one that was begun
         self.seconds = 0.0
-        self._cell: int | None = None
         self._kernel: AsyncKernelManager | None = None
         self._stopped = False
 
-    def text(self) -> str:
-        """The notebook as far as it is executed, as JSON."""
-        import nbformat
+    def execute(self, room: Path, report: Callable[[tuple[str, int, int]], None]) -> None:
+        """Runs every cell, the kernel's sockets in `room`. Raises CellError; the kernel is gone in any case."""
+        from jupyter_core.utils import ensure_event_loop
+        from nbclient.exceptions import DeadKernelError
+        from papermill.exceptions import PapermillExecutionError
 
-        json = nbformat.writes(self.executed, version=4)
-        return f"{json}\n"
+        def begin(cell: Any, cell_index: int) -> None:
+            if self._stopped:
+                raise CellError(self, "stopped")
+            self.cell = cell_index
+            report((self.name, cell_index, len(self.notebook.cells)))
 
-    def execute(self, libraries: "Future[Any]", report: Callable[[Event], None]) -> None:
-        """Runs every cell. Raises CellError; whatever happens, the kernel is gone afterwards."""
         began = time.monotonic()
         try:
-            with _event_loop(), self._running_kernel() as kernel:
-                self._run_cells(kernel, libraries.result(), report)
-                cells = self._check()
-                report((self, cells, cells))
-                self.seconds = time.monotonic() - began
+            with closing(ensure_event_loop()):
+                self._papermill(self._kernel_class(room), begin)
+        except PapermillExecutionError as error:
+            raise CellError(self, error.ename, error.evalue) from None
+        except DeadKernelError:
+            raise CellError(self, "the kernel died") from None
         except CellError:
             raise
         except Exception as error:
-            if "kernel died" in str(error).lower():
-                raise CellError(self, self._cell, "the kernel died", self._last_words()) from error
-            raise CellError(self, self._cell, type(error).__name__, str(error)) from error
+            raise CellError(self, type(error).__name__, str(error)) from error
+        if any(cell.metadata.papermill.exception for cell in self.notebook.cells):
+            raise CellError(self, "SystemExit")  # with status 0, which papermill takes for success
+        report((self.name, len(self.notebook.cells), len(self.notebook.cells)))
+        self.seconds = time.monotonic() - began
 
-    def interrupt(self) -> None:
-        """Asks the running cell to stop, as Ctrl-C does; no further cell is begun."""
+    def signal(self, number: signal.Signals) -> None:
+        """Sends it to the kernel and the processes that it started; no further cell is begun."""
         self._stopped = True
-        self._signal(signal.SIGINT)
+        process = getattr(self._kernel and self._kernel.provisioner, "process", None)
+        if process and process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)  # Jupyter makes every kernel the leader of a group
 
-    def kill(self) -> None:
-        """Ends the kernel and every process that it started."""
-        self._stopped = True
-        self._signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
-
-    def _run_cells(self, kernel: "AsyncKernelManager", papermill: Any, report: Callable[[Event], None]) -> None:
-        def keep(notebook: "NotebookNode") -> None:
-            self.executed = notebook
-
-        def cell_starts(cell: "NotebookNode", cell_index: int) -> None:
-            if self._stopped:
-                raise CellError(self, None, "stopped", "")
-            self._cell = cell_index
-            report((self, cell_index, len(self.executed.cells) if self.executed else 0))
-
-        path = str(self.source.path.absolute()).replace("{", "{{").replace("}", "}}")  # papermill formats it
-        with suppress(papermill.exceptions.PapermillExecutionError):  # `_check` sees this, and sees more
-            papermill.execute_notebook(
-                path,
+    def _papermill(self, kernel_class: "type[AsyncKernelManager]", begin: Callable[[Any, int], None]) -> None:
+        self.folder.mkdir()
+        try:
+            papermill().execute_notebook(
+                str(self.path),
                 None,
-                parameters=self.source.injected,
+                parameters=self.parameters,
                 kernel_name="python3",
                 language="python",
                 progress_bar=False,
-                km=kernel,
-                on_notebook_start=keep,
-                on_cell_start=cell_starts,
+                on_notebook_start=lambda notebook: setattr(self, "notebook", notebook),
+                on_cell_start=begin,
+                resources={"metadata": {"path": str(self.folder)}},  # `cwd` would be that of all threads
+                kernel_manager_class=kernel_class,
+                shutdown_kernel="immediate",
                 force_raise_errors=True,
                 coalesce_streams=True,
             )
+        finally:
+            if self.notebook:  # papermill puts cells in to show an error: without them the others keep their numbers
+                cells = self.notebook.cells
+                cells[:] = [cell for cell in cells if _MARKER not in cell.metadata.get("tags", [])]
 
-    def _check(self) -> int:
-        """The number of cells. Raises CellError for the first that failed or never ran (`sys.exit(0)`)."""
-        assert self.executed is not None
-        cells = self.executed.cells
-        cells[:] = [cell for cell in cells if ERROR_MARKER not in cell.metadata.get("tags", [])]
-        for index, cell in enumerate(cells):
-            if cell.cell_type != "code" or not cell.source.strip():
-                continue
-            for output in cell.outputs:
-                if output.output_type == "error":
-                    raise CellError(self, index, output.ename, output.evalue)
-            if cell.execution_count is None:
-                raise CellError(self, index, "the cell was not executed", "")
-        return len(cells)
-
-    @contextmanager
-    def _running_kernel(self) -> "Iterator[AsyncKernelManager]":
-        """A kernel of this very Python, whatever kernels the user has installed under the same name."""
+    def _kernel_class(self, room: Path) -> "type[AsyncKernelManager]":
+        """This very Python, whatever kernels the user has installed under its name; no other user can listen."""
         from jupyter_client.kernelspec import KernelSpecManager
         from jupyter_client.manager import AsyncKernelManager
-        from jupyter_core.utils import run_sync
 
-        clients: list[Any] = []
+        job, file = self, str(room / f"{self.name}.json")
 
-        class Manager(AsyncKernelManager):
-            """Remembers its clients, which papermill leaves open when the kernel is not its own."""
+        class Kernel(AsyncKernelManager):
+            def __init__(self, **options: Any) -> None:
+                specs = KernelSpecManager(kernel_dirs=[])
+                super().__init__(kernel_spec_manager=specs, transport="ipc", connection_file=file, **options)
+                self.start_kernel = partial(self.start_kernel, stdout=DEVNULL, stderr=DEVNULL)
+                job._kernel = self
 
-            def client(self, **options: Any) -> Any:
-                clients.append(super().client(**options))
-                return clients[-1]
-
-        self.room.mkdir()
-        kernel = Manager(
-            kernel_name="python3",
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
-            connection_file=str(self.room / "kernel.json"),
-            # Files, not ports: two kernels that start together can be given the same port.
-            transport="tcp" if sys.platform == "win32" else "ipc",
-        )
-        started = run_sync(kernel.start_kernel)
-        settings = {"IPYTHONDIR": str(self.room), "TMPDIR": str(self.room)}
-        try:
-            with self._log.open("wb") as log:
-                started(cwd=str(self.folder), env={**os.environ, **settings}, stdout=log, stderr=log)
-            self._kernel = kernel
-            yield kernel
-        finally:
-            with suppress(Exception):  # at once: its files are written, asking it to leave takes half a second
-                run_sync(kernel.shutdown_kernel)(now=True)
-            self._kernel = None
-
-    @property
-    def _log(self) -> Path:
-        return self.room / "kernel.log"
-
-    def _last_words(self) -> str:
-        """The last line that a kernel wrote past Jupyter: a crash in C code, say, leaves its message."""
-        with suppress(OSError):
-            lines = self._log.read_text("utf-8", errors="replace").strip().splitlines()
-            return lines[-1] if lines else ""
-        return ""
-
-    def _signal(self, number: int) -> None:
-        """To the kernel and the processes that it started, if it is running."""
-        provisioner = getattr(self._kernel, "provisioner", None)
-        process, group = getattr(provisioner, "process", None), getattr(provisioner, "pgid", None)
-        if process is None or process.poll() is not None:
-            return
-        with suppress(OSError):
-            os.killpg(group, number) if group else process.send_signal(number)
+        return Kernel
 
 
-def execute(
-    jobs: Sequence[Job], *, progress: Callable[[str, int, int], None] | None, at_once: int | None
-) -> Generator[Job, None, None]:
-    """The jobs as they are done. Raises the first CellError; then, or when closed early, stops the others."""
-    _load_jupyter_client()
-    events: queue.SimpleQueue[Event | Future[None]] = queue.SimpleQueue()
-    libraries: Future[Any] = Future()
-    pool = ThreadPoolExecutor(at_once or min(len(jobs), (os.cpu_count() or 1) + 1, 4), "analytics-report")
-    running = {pool.submit(job.execute, libraries, events.put): job for job in jobs}
-    for future in running:
-        future.add_done_callback(events.put)
-    waiting = len(running)
+def execute(jobs: Sequence[Job], progress: Progress | None) -> None:
+    """Runs every cell of every job. Raises the first CellError; no kernel is left running, whatever happens."""
+    room = TemporaryDirectory(prefix="analytics-", ignore_cleanup_errors=True)  # the path of a socket must be short
+    events: SimpleQueue[tuple[str, int, int] | Future[None]] = SimpleQueue()
+    pool = ThreadPoolExecutor(min(4, (os.cpu_count() or 1) + 1))
+    futures: list[Future[None]] = []
+    waiting = len(jobs)
     try:
-        libraries.set_result(_load_papermill())  # while the kernels boot
+        for job in jobs:
+            futures.append(pool.submit(job.execute, Path(room.name), events.put))
+            futures[-1].add_done_callback(events.put)
         while waiting:
             event = events.get()
             if isinstance(event, Future):
                 event.result()
                 waiting -= 1
-                yield running[event]
             elif progress:
-                progress(event[0].name, event[1], event[2])
-    except BaseException:
-        libraries.cancel()
-        for job in jobs:
-            job.interrupt()
-        raise
+                progress(*event)
     finally:
-        _end(pool, running)
+        _stop(pool, jobs, futures)
+        room.cleanup()
 
 
-def _end(pool: ThreadPoolExecutor, running: "dict[Future[None], Job]") -> None:
-    """Waits for the interrupted kernels a moment, then kills them."""
+def _stop(pool: ThreadPoolExecutor, jobs: Sequence[Job], futures: "Sequence[Future[None]]") -> None:
+    """Interrupts the running cells as the stop button does (a query on Athena ends by that), then kills."""
     pool.shutdown(wait=False, cancel_futures=True)
     try:
-        wait([future for future in running if future.running()], GRACE_SECONDS)
+        for job in jobs:
+            job.signal(signal.SIGINT)
+        wait([future for future in futures if future.running()], _GRACE_SECONDS)
     finally:
-        for job in running.values():
-            job.kill()
+        for job in jobs:
+            job.signal(signal.SIGKILL)
         pool.shutdown()
 
 
-@contextmanager
-def _event_loop() -> Iterator[None]:
-    """The loop in which Jupyter's asynchronous calls run in this thread."""
-    from jupyter_core.utils import ensure_event_loop
+def papermill() -> Any:
+    """The module papermill.
 
-    loop = ensure_event_loop()
-    try:
-        yield
-    finally:
-        loop.close()
-
-
-def _load_jupyter_client() -> None:
-    """All that starts a kernel, imported in one thread: two that import the same can see half a module."""
-    try:
-        import ipykernel.kernelspec  # noqa: F401
-        import jupyter_client.kernelspec
-        import jupyter_client.manager
-        import jupyter_client.provisioning  # noqa: F401
-    except ImportError as error:
-        raise _missing(error) from error
-
-
-def _load_papermill() -> Any:
-    """The module papermill; nbconvert is loaded too.
-
-    jsonschema, which both load, builds a grammar for a format that notebooks do not use where it finds
-    rfc3987_syntax (it comes with JupyterLab): 1.5 of 2.5 seconds. It does without when the import fails.
+    jsonschema, which it loads, builds a grammar for a format that notebooks do not use where it finds
+    rfc3987_syntax (it comes with JupyterLab), which takes 1.5 seconds. It does without when the import fails.
     """
-    unwanted = "rfc3987_syntax" not in sys.modules
-    if unwanted:
-        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    absent: Any = None
+    sys.modules.setdefault("rfc3987_syntax", absent)
     try:
-        import nbconvert.exporters.html  # noqa: F401
         import papermill
-    except ImportError as error:
-        raise _missing(error) from error
     finally:
-        if unwanted:
+        if sys.modules["rfc3987_syntax"] is None:
             del sys.modules["rfc3987_syntax"]
     logging.getLogger("papermill").addHandler(logging.NullHandler())  # else Python prints what it logs
     return papermill
-
-
-def _missing(error: ImportError) -> MissingExtraError:
-    return MissingExtraError(
-        f"Reports need {error.name or error}, which is not installed. "
-        f"Install it: pip install 'analytics_lib[analytics]'"
-    )

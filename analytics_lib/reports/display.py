@@ -12,25 +12,26 @@ from analytics_lib.engines import frames
 from analytics_lib.reports import phrases
 from analytics_lib.reports.report import Table, Type
 
-_LENGTHS = (Type.SECONDS, Type.MILLISECONDS)
 _LONGEST_TEXT = 90
 _ROWS_UNFOLDED = 20
-_ON_THE_LEFT = {Type.TEXT, Type.TEXTS, Type.DAY, Type.INSTANT}
+_ON_THE_LEFT = {Type.TEXT, Type.TEXTS, Type.DAY, Type.INSTANT, Type.FLAG}
 
 
 class Sentence(str):
-    """Plain words that show as a paragraph; `kind` tells the page how to frame it: answer, notice or remark."""
+    """Plain words that show as a paragraph, lines as a list; `kind` tells the page how to frame them."""
 
     kind: str
 
     def __new__(cls, text: str, kind: str = "remark") -> "Sentence":
-        """The words, framed as that kind."""
+        """The words, framed as an answer, a notice or a remark."""
         sentence = super().__new__(cls, text)
         sentence.kind = kind
         return sentence
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         escaped = re.sub(r"([\\`*_{}\[\]<>#|$&~!])", r"\\\1", self)
+        if "\n" in escaped:
+            escaped = "".join(f"- {line}\n" for line in escaped.splitlines())
         return {"text/markdown": escaped, "text/plain": str(self)}, {"text/markdown": {"kind": self.kind}}
 
 
@@ -55,17 +56,13 @@ class TableView:
         shown = frames.rows(self.frame.head(self.rows))
         body = "".join(f"<tr>{''.join(_cell(name, row, kind) for name, kind in kinds.items())}</tr>" for row in shown)
         body = body or f'<tr><td colspan="{len(kinds)}">no rows</td></tr>'
-        title, hidden = html.escape(self.table.title), len(self.frame) - self.rows
-        caption = title if hidden <= 0 else (
-            f"{title}: the first {self.rows:,} of {len(self.frame):,} rows; all are in {self.table.name}.csv"
-        )  # fmt: skip
-        text = (
-            f'<table class="report-table"><caption>{caption}</caption><thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table>"
-        )
-        if len(shown) <= _ROWS_UNFOLDED:
-            return text
-        return f"<details><summary>{title} ({len(shown):,} rows)</summary>{text}</details>"
+        title, total = html.escape(self.table.title), len(self.frame)
+        if total > self.rows:
+            title += f": the first {self.rows:,} of {total:,} rows, all are in {self.table.name}.csv"
+        text = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        if len(shown) > _ROWS_UNFOLDED:
+            return f'<details><summary>{title}</summary><table class="report-table">{text}</details>'
+        return f'<table class="report-table"><caption>{title}</caption>{text}'
 
     def _one_row(self) -> str:
         """The only row stands: what it measures beside each value."""
@@ -89,7 +86,7 @@ def _heading(name: str, kind: Type) -> str:
     if name.endswith("_low"):
         return "95 % interval"
     words = "day" if name == "dt" else name.removesuffix("_seconds").removesuffix("_ms").replace("_", " ")
-    return f"{html.escape(words)}, {kind.unit}" if kind in _LENGTHS else html.escape(words)
+    return html.escape(f"{words}, ms" if kind is Type.MILLISECONDS else words)
 
 
 def _cell(name: str, row: Mapping[str, Any], kind: Type) -> str:
@@ -100,13 +97,15 @@ def _cell(name: str, row: Mapping[str, Any], kind: Type) -> str:
 
 
 def _text(value: Any, kind: Type) -> str:
-    if value is None:
+    if value is None or value == []:
         return "–"
     if kind is Type.RATE:
         return phrases.percent(value)
     if kind is Type.COUNT:
         return phrases.number(value)
-    if kind in _LENGTHS or kind is Type.NUMBER:
+    if kind is Type.SECONDS:
+        return phrases.length(value)
+    if kind in (Type.NUMBER, Type.MILLISECONDS):
         return f"{value:,.1f}".removesuffix(".0")
     if kind is Type.INSTANT:
         return str(value)[:19].replace("T", " ")

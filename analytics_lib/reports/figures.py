@@ -23,8 +23,9 @@ from analytics_lib.period import Period
 BLUE, ORANGE, GREEN, RED, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#9CCBEB", "#8A8F98"
 _MUTED = "#5A6270"
 _STYLE = Path(__file__).with_name("workspace.mplstyle")
-_WIDTH_INCHES, _PIXELS_PER_INCH, _PNG_SCALE = 8.4, 100, 2
-_TITLE_WIDTH = 66
+_WIDTH_INCHES, _PIXELS_PER_INCH, _PNG_SCALE = 7.4, 100, 2
+_TITLE_WIDTH = 58
+_LEGEND_COLUMNS = 3
 _LABEL_WIDTH = 30
 
 
@@ -57,9 +58,14 @@ def chart(name: str, finding: str, subtitle: str, *, height: float = 3.6) -> Ite
         axes = figure.subplots()
         yield figure, axes
         figure.suptitle(_wrapped(finding), x=0.01, ha="left", fontsize=14, fontweight="bold")
-        axes.set_title(subtitle, fontsize=10.5, color=_MUTED, pad=32 if axes.get_legend() else 10)
+        axes.set_title(subtitle, fontsize=10.5, color=_MUTED, pad=10 + 20 * _legend_rows(axes))
         if not axes.has_data():
             _say_empty(axes)
+
+
+def _legend_rows(axes: Axes) -> int:
+    key = axes.get_legend()
+    return -(-len(key.get_texts()) // _LEGEND_COLUMNS) if key else 0
 
 
 def _wrapped(text: str) -> str:
@@ -130,4 +136,6 @@ def horizontal(axes: Axes, title: str) -> None:
 
 def legend(axes: Axes) -> None:
     """The key between the subtitle and the axes."""
-    axes.legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handlelength=1.2)
+    axes.legend(
+        ncols=_LEGEND_COLUMNS, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, handlelength=1.2
+    )

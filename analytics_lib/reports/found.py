@@ -58,7 +58,7 @@ class Found:
         said += [f"{each.name} = {values[each.name]:,}: {each.meaning}." for each in self.report.parameters]
         if 0 < facts["records"] < _FEW_SESSIONS:
             said.append(f"With fewer than {_FEW_SESSIONS} sessions, look at the intervals before the rates.")
-        return Sentence(" ".join(said))
+        return Sentence("\n".join(said))
 
     def stale(self) -> str:
         """Says where the newest day with data lies before the period's end; empty where it does not."""

@@ -149,26 +149,26 @@ REPORT = Report(
     tables=(
         Table(
             "stages",
-            "How far the sessions came",
+            "Sessions by stage",
             "stage TEXT, sessions COUNT, share RATE, conversion RATE, conversion_low RATE, conversion_high RATE",
             _stages,
         ),
         Table(
             "daily",
-            "Day by day",
+            "Sessions by day",
             f"dt DAY, sessions COUNT, signals COUNT, qualified COUNT, hot COUNT, {_BOUNDED_RATE}",
             _daily,
         ),
-        Table("coverage", "What the agent learned", "signal TEXT, known COUNT, share RATE", _coverage),
+        Table("coverage", "Sessions in which a signal is known", "signal TEXT, known COUNT, share RATE", _coverage),
         Table(
             "integrations",
-            "What the leads want connected",
+            "Sessions by integration",
             f"integration TEXT, sessions COUNT, qualified COUNT, {_BOUNDED_RATE}",
             _integrations,
         ),
         Table(
             "leads",
-            "Whom to call",
+            "Hot and qualified sessions",
             "session_id TEXT, ended_at INSTANT, stage TEXT, team_size COUNT, monthly_volume NUMBER, urgency TEXT, "
             "integration_needs TEXTS, duration_seconds SECONDS, agent_name TEXT, room_id TEXT, caller_key TEXT",
         ),

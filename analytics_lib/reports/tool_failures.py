@@ -120,7 +120,7 @@ def _queries_chart(tables: Frames, request: Request) -> Chart:
         finding += f"{phrases.many(first['calls'], 'call')}."
     subtitle = f"Queries that fail most, {phrases.days(request.period)}"
     with chart("queries", finding, subtitle, height=1.8 + 0.28 * max(len(queries), 3)) as (figure, axes):
-        names = figures.labels(queries["query"])
+        names = figures.labels(queries["query"], width=38)
         empty, errors = queries["empty"].astype(int), queries["errors"].astype(int)
         axes.barh(names, empty, color=figures.ORANGE, label="nothing found")
         axes.barh(names, errors, left=empty, color=figures.RED, label="error")
@@ -166,33 +166,33 @@ REPORT = Report(
     tables=(
         Table(
             "by_tool",
-            "Which tools fail",
+            "Calls and failures by tool",
             "tool TEXT, calls COUNT, empty COUNT, errors COUNT, cancelled COUNT, failures COUNT, failure_rate RATE, "
             "failure_rate_low RATE, failure_rate_high RATE, sessions_affected COUNT, timed_calls COUNT, "
             "p50_duration_ms MILLISECONDS, p95_duration_ms MILLISECONDS",
             _by_tool,
         ),
-        Table("daily", "Day by day", f"dt DAY, {_FAILURES}", _daily),
-        Table("tool_daily", "By tool and day", f"dt DAY, tool TEXT, {_FAILURES}", _tool_daily),
+        Table("daily", "Calls and failures by day", f"dt DAY, {_FAILURES}", _daily),
+        Table("tool_daily", "Calls and failures by tool and day", f"dt DAY, tool TEXT, {_FAILURES}", _tool_daily),
         Table(
             "errors",
-            "What the tools report",
+            "Failed calls by error",
             "tool TEXT, error TEXT, failures COUNT, sessions COUNT, last_at INSTANT",
         ),
         Table(
             "failing_queries",
-            "What people ask for and do not get",
+            "Queries that failed",
             "tool TEXT, query TEXT, calls COUNT, failures COUNT, empty COUNT, errors COUNT, sessions COUNT, "
             "last_at INSTANT",
         ),
         Table(
             "recovery",
-            "What happens after a failed call",
+            "Failed calls and what followed them",
             "tool TEXT, failures COUNT, retried COUNT, recovered COUNT, last_calls COUNT",
         ),
         Table(
             "impact",
-            "Whether failed calls cost leads",
+            "Sessions by number of calls, with and without a failed one",
             "calls TEXT, had_failure FLAG, sessions COUNT, qualified COUNT, qualified_rate RATE, "
             "qualified_rate_low RATE, qualified_rate_high RATE",
             _impact,
