@@ -7,9 +7,13 @@ import traceback
 from collections.abc import Sequence
 from types import FrameType
 
+from analytics_lib.cli.output import printable
 from analytics_lib.errors import AnalyticsError
 
 _INTERRUPTED, _TERMINATED, _FAILED = 130, 143, 1
+
+
+_signals: list[int] = []  # what asked this process to end: a library may swallow the exception that says so
 
 
 class _Terminated(BaseException):
@@ -35,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say("interrupted")
     except Exception as error:
         status = getattr(error, "exit_status", _FAILED)
-        _say(_message(error))
+        _say("interrupted" if _signals else _message(error))
         if debug:
             traceback.print_exc()
-    sys.exit(status)
+    sys.exit(_TERMINATED if _signals else status)
 
 
 def _run(words: list[str]) -> int:
@@ -53,6 +57,8 @@ def _run(words: list[str]) -> int:
         status: int | None = group.main(words, prog_name="analytics-lib", standalone_mode=False)
     except click.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit:  # so click ends when the reader of our output has gone
+        raise BrokenPipeError from None
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -70,8 +76,9 @@ def _message(error: Exception) -> str:
 
 
 def _say(message: str) -> None:
-    print(f"analytics-lib: {message}", file=sys.stderr)
+    print(printable(f"analytics-lib: {message}", keep="\n"), file=sys.stderr)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
+    _signals.append(number)
     raise _Terminated

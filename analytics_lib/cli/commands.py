@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from analytics_lib import period
 from analytics_lib.cli import options
 from analytics_lib.cli.progress import Progress
 from analytics_lib.errors import UsageError
@@ -47,7 +48,9 @@ def report(
     name: str,
     data: str | None,
     engine: str | None,
-    period: dict[str, Any],
+    start: str | None,
+    end: str | None,
+    last: int | None,
     max_age: int | None,
     param: dict[str, str],
     format_: str,
@@ -64,12 +67,12 @@ def report(
     from analytics_lib.reports import catalogue
 
     definition = catalogue.get(name)
-    definition.request(_any_period(period), param)
+    definition.request(period.choose(start, end, last, None), param)
     chosen = [definition.table(table).name] if table else [each.name for each in definition.tables]
     if format_ == "csv" and not table and not output:
         raise UsageError(f"csv is one table: add --table with one of {', '.join(chosen)}, or --output with a folder")
     with Progress("reading days") as progress:
-        found = _open(data, engine, progress).report(name, **period, **param)
+        found = _open(data, engine, progress).report(name, start=start, end=end, last=last, **param)
     if format_ == "csv" and not table:
         out.write_folder(found, output)
     else:
@@ -91,7 +94,9 @@ def sql(
     file: Path | None,
     data: str | None,
     engine: str | None,
-    period: dict[str, Any],
+    start: str | None,
+    end: str | None,
+    last: int | None,
     max_age: int | None,
     param: dict[str, str],
     format_: str,
@@ -110,10 +115,10 @@ def sql(
     text, origin = (query, "the query") if query is not None else (_read(file), str(file))
     with Progress("reading days") as progress:
         lake = _open(data, engine, progress)
-        chosen = lake.period(**period)
-        frame = lake.sql(text, start=chosen.start, end=chosen.end, origin=origin, **_typed(param))
+        days = lake.period(start, end, last)
+        frame = lake.sql(text, start=days.start, end=days.end, origin=origin, **param)
     out.write(out.frame_text(frame, format_), output)
-    return _finish(frame.attrs, chosen, max_age, f"{len(frame):,} rows, {chosen}")
+    return _finish(frame.attrs, days, max_age, f"{len(frame):,} rows, {days}")
 
 
 @group.command()
@@ -128,7 +133,9 @@ def run(
     names: tuple[str, ...],
     data: str | None,
     engine: str | None,
-    period: dict[str, Any],
+    start: str | None,
+    end: str | None,
+    last: int | None,
     max_age: int | None,
     param: dict[str, str],
     output: str,
@@ -146,13 +153,14 @@ def run(
     from analytics_lib.reports import catalogue
 
     chosen = list(names) or catalogue.names()
-    for name in chosen:
-        catalogue.get(name).request(_any_period(period), param)
+    anytime = period.choose(start, end, last, None)
+    requests = [catalogue.get(name).request(anytime, param) for name in chosen]
+    typed = {key: requests[0].parameters[key] for key in param}
     lake = _open(data, engine, None)
-    days = lake.period(**period)
+    days = lake.period(start, end, last)
     folder = Path(output.replace("{start}", days.start.isoformat()).replace("{end}", days.end.isoformat()))
     given = {"data": str(Path(lake.root).resolve()), "engine": lake.engine.name,
-             "start": days.start.isoformat(), "end": days.end.isoformat(), **_typed(param)}  # fmt: skip
+             "start": days.start.isoformat(), "end": days.end.isoformat(), **typed}  # fmt: skip
     with Progress("cells") as progress:
         made = render.run(chosen, folder, given, notebooks=resources.path("notebooks"), progress=progress.named)
     for each in made:
@@ -175,7 +183,6 @@ def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str,
     Example:  analytics-lib samples --output lake --days 365 --sessions-per-day 1000 --bytes-per-session 5000
     """
     from analytics_lib.lake.samples import write_samples
-    from analytics_lib.period import parse_date
 
     with Progress("days written") as progress:
         written = write_samples(
@@ -183,7 +190,7 @@ def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str,
             days=days,
             sessions_per_day=sessions_per_day,
             seed=seed,
-            end=parse_date(end),
+            end=period.parse_date(end),
             bytes_per_session=bytes_per_session,
             progress=progress,
         )
@@ -195,7 +202,15 @@ def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str,
 @options.period
 @options.format_of("table", "json")
 @click.option("--strict", is_flag=True, help="Exit with status 1 when a line was rejected.")
-def check(data: str | None, engine: str | None, period: dict[str, Any], format_: str, strict: bool) -> int:
+def check(
+    data: str | None,
+    engine: str | None,
+    start: str | None,
+    end: str | None,
+    last: int | None,
+    format_: str,
+    strict: bool,
+) -> int:
     """The data quality of a lake: what was rejected, mistyped, misplaced, unknown or ignored, and where.
 
     \b
@@ -205,7 +220,7 @@ def check(data: str | None, engine: str | None, period: dict[str, Any], format_:
     from analytics_lib.lake.quality import check as check_lake
 
     lake = _open(data, engine, None)
-    days = lake.period(**period)
+    days = lake.period(start, end, last)
     with Progress("days checked") as progress:
         quality = check_lake(Path(lake.root), days, progress)
     click.echo(out.quality_text(quality, days, format_), nl=False)
@@ -237,17 +252,6 @@ def _open(data: str | None, engine: str | None, progress: "Progress | None") -> 
     from analytics_lib.workspace import open_lake
 
     return open_lake(data, engine, progress)
-
-
-def _any_period(words: Mapping[str, Any]) -> "Period":
-    """The period of these words wherever the lake ends: finds wrong dates before anything is read."""
-    from analytics_lib import period
-
-    return period.choose(words["start"], words["end"], words["last"], None)
-
-
-def _typed(param: Mapping[str, str]) -> dict[str, Any]:
-    return {name: options.number_or_text(value) for name, value in param.items()}
 
 
 def _read(file: Path | None) -> str:

@@ -1,32 +1,28 @@
 """The options that commands share."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import click
+
+from analytics_lib.settings import ENGINES
 
 Command = Callable[..., Any]
 
 
 def lake(command: Command) -> Command:
     """--data and --engine: where the records are and what runs the queries."""
-    command = click.option("--engine", help="What runs the queries: duckdb or athena.  [default: duckdb]")(command)
-    return click.option("--data", help="A folder that holds sessions/dt=YYYY-MM-DD/.  [default: the samples]")(command)
+    engine = click.option("--engine", type=click.Choice(ENGINES), help="What runs the queries.  [default: duckdb]")
+    data = click.option("--data", help="A folder that holds sessions/dt=YYYY-MM-DD/.  [default: the samples]")
+    return data(engine(command))
 
 
 def period(command: Command) -> Command:
-    """--start, --end and --last, handed on together as `period`."""
-
-    def gathered(*, start: str | None, end: str | None, last: int | None, **rest: Any) -> Any:
-        return command(period={"start": start, "end": end, "last": last}, **rest)
-
-    gathered.__name__, gathered.__doc__ = command.__name__, command.__doc__
-    gathered.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    last_days = click.option("--last", type=int, metavar="N", help="The N days that end yesterday (UTC).")
-    end_day = click.option("--end", metavar="DATE", help="The last day, UTC, inclusive.")
-    start_day = click.option("--start", metavar="DATE", help="The first day, UTC.  [default: 30 days in all]")
-    return start_day(end_day(last_days(gathered)))
+    """--start, --end and --last: the days."""
+    start = click.option("--start", metavar="DATE", help="The first day, UTC.  [default: 30 days in all]")
+    end = click.option("--end", metavar="DATE", help="The last day, UTC, inclusive.  [default: the newest with data]")
+    last = click.option("--last", type=int, metavar="N", help="The N days that end yesterday (UTC).")
+    return start(end(last(command)))
 
 
 def max_age(command: Command) -> Command:
@@ -65,13 +61,3 @@ def _pairs(context: click.Context, option: click.Parameter, words: tuple[str, ..
 def format_of(*formats: str) -> Callable[[Command], Command]:
     """--format, one of these; the first is the default."""
     return click.option("--format", "format_", type=click.Choice(formats), default=formats[0], show_default=True)
-
-
-def number_or_text(value: str) -> int | float | str:
-    """A parameter's value as SQL or a notebook wants it: a number where it reads as one."""
-    if re.fullmatch(r"-?\d{1,15}", value, re.ASCII):
-        return int(value)
-    try:
-        return float(value)
-    except ValueError:
-        return value

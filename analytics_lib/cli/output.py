@@ -92,21 +92,25 @@ def printable(text: str, keep: str = "") -> str:
 def write(text: str, output: Path | None) -> None:
     """Print the text, or put it whole at `output`: complete or not at all. Raises OutputError."""
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(printable(text, keep="\n\r\t") if sys.stdout.isatty() else text)
         return
     if output.is_dir():
         raise OutputError(
             f"{output} is a folder; give the name of a file in it, e.g. --output {output / 'result.json'}"
         )
     try:
+        if output.exists() and not output.is_file():  # a device or a pipe cannot be replaced
+            output.write_text(text, encoding="utf-8", newline="")
+            return
+        target = os.path.realpath(output)
         with tempfile.NamedTemporaryFile(
-            "w", dir=output.parent, prefix=".analytics-lib-", encoding="utf-8", newline="", delete=False
+            "w", dir=os.path.dirname(target), prefix=".analytics-lib-", encoding="utf-8", newline="", delete=False
         ) as file:
             try:
                 file.write(text)
                 file.close()
                 os.chmod(file.name, 0o666 & ~_umask())
-                os.replace(file.name, output)
+                os.replace(file.name, target)
             except BaseException:
                 os.unlink(file.name)
                 raise

@@ -4,7 +4,8 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from analytics_lib.engines.engine import Counts, Result
 from analytics_lib.errors import QueryError, StatementError
 from analytics_lib.lake import files, reading
 from analytics_lib.lake.reader import DayCounts
+from analytics_lib.lake.reading import Batch
 from analytics_lib.lake.tables import CALL_COLUMNS, SESSION_COLUMNS
 from analytics_lib.period import Period
 
@@ -33,8 +35,14 @@ CREATE MACRO regexp_replace(text, pattern, replacement) AS
     system.main.regexp_replace(text, pattern, replacement, 'g');
 CREATE SCHEMA stored;
 """
+_MEMORY_MB_PER_THREAD = 72  # beyond it DuckDB spills to disk; a year of 1,000 sessions a day takes little longer for it
+_LOT_SESSIONS = 100_000  # about a row group; one that is filled bit by bit is compressed anew each time
 # From here on SQL can reach neither files nor the network, and cannot undo this.
-_LOCK = "SET enable_external_access = false; SET lock_configuration = true;"
+_LOCK = """
+SET enable_external_access = false;
+SET allowed_configs = ['memory_limit'];
+SET lock_configuration = true;
+"""
 
 
 class DuckDBEngine:
@@ -51,14 +59,20 @@ class DuckDBEngine:
         self._progress = progress
         self._lock = threading.RLock()
         self._days: dict[str, tuple[int, DayCounts]] = {}  # day -> state of its folder, what was read of it
+        self._shown: Period | None = None
         self._connection = duckdb.connect()
         self._connection.execute(_SETUP)
         spill = os.path.join(tempfile.gettempdir(), "analytics-lib-spill")  # the default is the working folder
         self._connection.execute("SET temp_directory = ?", [spill])
+        self._limit_memory()
         for name, columns in _TABLES.items():
             typed = ", ".join(f'"{column.name}" {column.kind.sql_type}' for column in columns)
             self._connection.execute(f"CREATE TABLE stored.{name} ({typed})")
         self._connection.execute(_LOCK)
+
+    def _limit_memory(self) -> None:
+        (threads,) = self._connection.execute("SELECT current_setting('threads')").fetchall()[0]
+        self._connection.execute("SET memory_limit = ?", [f"{max(2, threads) * _MEMORY_MB_PER_THREAD}MB"])
 
     def newest_day(self) -> date | None:
         """The last day that has a file to read, whatever the period; None in an empty lake."""
@@ -85,10 +99,44 @@ class DuckDBEngine:
             self._show(period)
             statement = self._only_reading(sql, origin)
             try:
-                table = self._connection.sql(statement).to_arrow_table()
+                table = self._rows(statement)
             except duckdb.Error as error:
-                raise QueryError(f"{origin} failed on DuckDB: {error}") from error
+                raise QueryError(f"{origin} failed on DuckDB: {self._with_place(error, statement)}") from error
         return Result(frames.from_arrow(table), time.perf_counter() - started)
+
+    def _rows(self, statement: str) -> pa.Table:
+        try:
+            return self._run(statement)
+        except duckdb.OutOfMemoryException:  # not everything can spill
+            self._connection.execute("RESET memory_limit")
+            return self._run(statement)
+
+    def _run(self, statement: str) -> pa.Table:
+        """The statement's rows, read-only; in a thread of its own, so that Ctrl-C reaches this one and stops it."""
+
+        def run() -> pa.Table:
+            self._connection.execute("BEGIN TRANSACTION READ ONLY")
+            try:
+                return self._connection.sql(statement).to_arrow_table()
+            finally:
+                self._connection.execute("ROLLBACK")
+
+        with ThreadPoolExecutor(1) as executor:
+            running = executor.submit(run)
+            try:
+                return running.result()
+            finally:
+                if not running.done():
+                    self._connection.interrupt()
+
+    def _with_place(self, error: duckdb.Error, statement: str) -> duckdb.Error:
+        """The error with the line where it is, which only `execute` tells."""
+        if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+            try:
+                self._connection.execute(statement)
+            except duckdb.Error as placed:
+                return placed
+        return error
 
     def _only_reading(self, sql: str, origin: str) -> str:
         try:
@@ -104,10 +152,13 @@ class DuckDBEngine:
         return statements[0].query
 
     def _show(self, period: Period) -> None:
+        if period == self._shown:
+            return
         days = {"start": period.start, "end": period.end}
         for name in _TABLES:
             path = f"views/duckdb/{name}.sql"
             self._connection.execute(sqlfile.bind(sqlfile.read(path), days, path))
+        self._shown = period
 
     def _load(self, period: Period) -> None:
         """Read the days of the period that are new or have changed; forget those that are gone."""
@@ -118,9 +169,11 @@ class DuckDBEngine:
             self._replace(gone, {})
         if not stale:
             return
-        for batch in reading.read(self.root, stale, self._progress):
-            self._replace(list(batch.counts), {"sessions": batch.sessions, "tool_calls": batch.calls})
-            self._days.update({day: (now[day], counts) for day, counts in batch.counts.items()})
+        for lot in _lots(reading.read(self.root, stale, self._progress)):
+            tables = {"sessions": [batch.sessions for batch in lot], "tool_calls": [batch.calls for batch in lot]}
+            counts = {day: counts for batch in lot for day, counts in batch.counts.items()}
+            self._replace(list(counts), {name: pa.concat_tables(parts) for name, parts in tables.items()})
+            self._days.update({day: (now[day], found) for day, found in counts.items()})
 
     def _folder_state(self, day: str) -> int:
         try:
@@ -144,3 +197,14 @@ class DuckDBEngine:
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
+
+
+def _lots(batches: Iterator[Batch]) -> Iterator[list[Batch]]:
+    lot: list[Batch] = []
+    for batch in batches:
+        lot.append(batch)
+        if sum(each.sessions.num_rows for each in lot) >= _LOT_SESSIONS:
+            yield lot
+            lot = []
+    if lot:
+        yield lot

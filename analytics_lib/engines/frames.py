@@ -1,7 +1,6 @@
 """Frames as this workspace hands them out: nullable integers and booleans, UTC instants, days as datetime64."""
 
-import csv
-import io
+import itertools
 import json
 import math
 from datetime import datetime, time
@@ -19,8 +18,17 @@ _LARGEST_INT64 = 2**63 - 1
 def from_arrow(table: pa.Table) -> pd.DataFrame:
     """The table's rows; nested values become Python lists and dicts."""
     frame = pd.DataFrame({place: _series(table.column(place)) for place in range(table.num_columns)})
-    frame.columns = pd.Index(table.column_names)
+    frame.columns = pd.Index(_different(table.column_names))
     return frame
+
+
+def _different(names: list[str]) -> list[str]:
+    """The names, `_2` and so on behind those that were taken: no column hides another."""
+    taken: dict[str, None] = {}
+    for name in names:
+        candidates = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
+        taken[next(candidate for candidate in candidates if candidate not in taken)] = None
+    return list(taken)
 
 
 def _series(column: "pa.ChunkedArray") -> "pd.Series[Any]":
@@ -28,7 +36,8 @@ def _series(column: "pa.ChunkedArray") -> "pd.Series[Any]":
     if pa.types.is_decimal(kind):  # among them every sum of integers
         return _from_decimals(column.to_pylist(), whole=kind.scale == 0)
     if pa.types.is_integer(kind):
-        return pd.Series(column.to_pandas(integer_object_nulls=True), dtype="Int64")
+        dtype = "UInt64" if kind == pa.uint64() else "Int64"
+        return pd.Series(column.to_pandas(integer_object_nulls=True), dtype=dtype)
     if pa.types.is_boolean(kind):
         return pd.Series(column.to_pandas(), dtype="boolean")
     if pa.types.is_date(kind):
@@ -74,16 +83,13 @@ def _json_value(value: Any, *, is_day: bool = False) -> Any:
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """The rows as CSV with a header; arrays as JSON, missing values empty."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(frame.columns)
-    for row in rows(frame):
-        writer.writerow([_csv_value(value) for value in row.values()])
-    return buffer.getvalue()
+    """The rows as CSV with a header, in the form of RFC 4180; arrays as JSON, missing values empty."""
+    lines = [list(frame.columns), *(row.values() for row in rows(frame))]
+    return "".join(",".join(map(_csv_value, line)) + "\n" for line in lines)
 
 
-def _csv_value(value: Any) -> Any:
-    if isinstance(value, bool | list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return "" if value is None else value
+def _csv_value(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list | dict) else str(value)
+    if value is None:
+        return ""
+    return '"' + text.replace('"', '""') + '"' if any(letter in text for letter in ',"\r\n') else text

@@ -16,6 +16,7 @@ from analytics_lib.errors import SqlFileError
 
 Value = str | int | float | date
 
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _TOKEN = re.compile(
     r"""(?P<marker>/\*:(?P<name>.*?)\*/\s*)(?P<literal>'(?:[^']|'')*'|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b)?
       | --[^\n]* | /\*.*?\*/ | '(?:[^']|'')*' | "(?:[^"]|"")*" | (?P<dollar>\$\w*\$).*?(?P=dollar)""",
@@ -68,6 +69,8 @@ def _literal(value: Value | None, sample: str, subject: str) -> str:
         if not isinstance(value, str):
             raise SqlFileError(f"{subject} is a text such as {sample}; {value!r} is none")
         return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, str) and _NUMBER.fullmatch(value):  # as the command line gives it
+        value = float(value) if re.search("[.eE]", value) else int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise SqlFileError(f"{subject} is a number such as {sample}; {value!r} is none")
     if isinstance(value, int):

@@ -7,9 +7,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -82,8 +81,13 @@ def _processors() -> int:
 
 
 def _has_many_files(root: Path, days: Sequence[str]) -> bool:
-    entries = (entry for day in days for entry in os.scandir(root / "sessions" / f"dt={day}"))
-    return next(islice(entries, _FILES_WORTH_A_WORKER, None), None) is not None
+    count = 0
+    for day in days:
+        with suppress(OSError):  # whoever reads the day will say so
+            count += len(os.listdir(root / "sessions" / f"dt={day}"))
+        if count > _FILES_WORTH_A_WORKER:
+            return True
+    return False
 
 
 def _read_with_workers(root: Path, days: Sequence[str], workers: int, progress: Progress) -> Iterator[Batch]:
@@ -91,10 +95,11 @@ def _read_with_workers(root: Path, days: Sequence[str], workers: int, progress: 
     done, running = 0, workers
     said: SimpleQueue[dict[str, object] | None] = SimpleQueue()
     with tempfile.TemporaryDirectory(prefix="analytics-lib-") as folder:
-        processes = [_start(root, days[number::workers], Path(folder) / str(number)) for number in range(workers)]
+        processes: list[subprocess.Popen[str]] = []
         try:
-            for process in processes:
-                Thread(target=_listen, args=(process, said), daemon=True).start()
+            for number in range(workers):
+                processes.append(_start(root, days[number::workers], Path(folder) / str(number)))
+                Thread(target=_listen, args=(processes[-1], said), daemon=True).start()
             while running:
                 message = said.get()
                 if message is None:
@@ -120,19 +125,20 @@ def _start(root: Path, days: Sequence[str], prefix: Path) -> "subprocess.Popen[s
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": search},
+        env={**os.environ, "PYTHONPATH": search, "OPENBLAS_NUM_THREADS": "1"},  # numpy's threads would only spin
         start_new_session=True,  # Ctrl-C reaches this process, which stops its workers
     )
     assert process.stdin is not None
-    with process.stdin:
+    with suppress(BrokenPipeError), process.stdin:  # one that died at once is missed when its days are
         json.dump({"root": str(root), "days": list(days), "prefix": str(prefix)}, process.stdin)
     return process
 
 
 def _listen(process: "subprocess.Popen[str]", said: "SimpleQueue[dict[str, object] | None]") -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        said.put(json.loads(line))
+    with process.stdout, suppress(ValueError):  # the last line of a process that was killed may be torn
+        for line in process.stdout:
+            said.put(json.loads(line))
     said.put(None)
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from math import floor
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analytics_lib import record
 from analytics_lib.schema import Column, Kind, call_columns, session_columns
@@ -31,6 +33,7 @@ def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
 
 SESSIONS_SCHEMA = arrow_schema(SESSION_COLUMNS)
 CALLS_SCHEMA = arrow_schema(CALL_COLUMNS)
+_NO_GROUP = SimpleNamespace(**dict.fromkeys((column.path[-1] for column in SESSION_COLUMNS if column.path), None))
 
 
 class Tables:
@@ -77,82 +80,89 @@ class Tables:
         records, keys, first_row = self._records, self._keys, self.rows - len(self._records)
         self._records, self._keys = [], []
         called = list(_calls(records))
-        parents = [parent for parent, _, _ in called]
-        calls = _call_values(keys, called)
-        counts = _counts(len(records), parents, calls["outcome"])
-        self._sessions.append(_batch(SESSIONS_SCHEMA, _session_values(records, keys) | counts))
-        self._calls.append((_batch(CALLS_SCHEMA, calls), [first_row + parent for parent in parents]))
+        parents = np.fromiter((parent for parent, _, _ in called), np.int64, len(called))
+        sessions = _identity(keys)
+        calls = {name: column.take(pa.array(parents)) for name, column in sessions.items()}
+        calls["call_index"] = pa.array([position for _, position, _ in called], pa.int64())
+        calls |= _fields(CALL_COLUMNS, {("tool_calls",): [call for _, _, call in called]})
+        calls["outcome"] = _outcome(calls)
+        sessions |= _fields(SESSION_COLUMNS, {(): records})
+        sessions["started_at"] = _started_at(sessions)
+        sessions |= _counts(len(records), parents, calls["outcome"])
+        self._sessions.append(_batch(SESSIONS_SCHEMA, sessions))
+        self._calls.append((_batch(CALLS_SCHEMA, calls), (parents + first_row).tolist()))
 
 
-def _batch(schema: pa.Schema, values: dict[str, list[Any]]) -> pa.RecordBatch:
-    return pa.record_batch([pa.array(values[field.name], field.type) for field in schema], schema=schema)
+# What can be done for a whole column is done in Arrow and numpy: row by row it took as long as reading the files.
 
 
-def _session_values(records: list[Any], keys: list[tuple[str, str, int]]) -> dict[str, list[Any]]:
-    days, ids, ended = (list(part) for part in zip(*keys, strict=True))
-    found: dict[str, list[Any]] = {"dt": days, "session_id": ids, "ended_at": ended}
-    for column in SESSION_COLUMNS:
-        if column.path:
-            found[column.name] = _clean(column, _at(records, column.path))
-    found["started_at"] = [
-        None if duration is None else floor(end - duration * 1000 + 0.5)
-        for end, duration in zip(ended, found["duration_seconds"], strict=True)
-    ]
-    return found
+def _batch(schema: pa.Schema, arrays: dict[str, pa.Array]) -> pa.RecordBatch:
+    return pa.record_batch([arrays[field.name] for field in schema], schema=schema)
+
+
+def _identity(keys: list[tuple[str, str, int]]) -> dict[str, pa.Array]:
+    days, ids, ended = zip(*keys, strict=True)
+    return {
+        "dt": pa.array(days, pa.string()),
+        "session_id": pa.array(ids, pa.string()),
+        "ended_at": pa.array(ended, pa.timestamp("ms")),
+    }
 
 
 def _calls(records: list[Any]) -> Iterator[tuple[int, int, Any]]:
     """(session's place in `records`, position from 1, call) of every entry that names a tool."""
     for parent, found in enumerate(records):
-        for position, call in enumerate(found.tool_calls or (), 1):
-            if call is not None and call.tool.strip(record.BLANKS):
-                yield parent, position, call
+        if found.tool_calls:
+            for position, call in enumerate(found.tool_calls, 1):
+                if call is not None and call.tool.strip(record.BLANKS):
+                    yield parent, position, call
 
 
-def _call_values(keys: list[tuple[str, str, int]], called: list[tuple[int, int, Any]]) -> dict[str, list[Any]]:
-    calls = [call for _, _, call in called]
-    found: dict[str, list[Any]] = {
-        "dt": [keys[parent][0] for parent, _, _ in called],
-        "session_id": [keys[parent][1] for parent, _, _ in called],
-        "ended_at": [keys[parent][2] for parent, _, _ in called],
-        "call_index": [position for _, position, _ in called],
-    }
-    for column in CALL_COLUMNS:
-        if column.path:
-            found[column.name] = _clean(column, _at(calls, column.path[1:]))
-    outcomes = zip(found["error"], found["cancelled"], found["results_found"], strict=True)
-    found["outcome"] = [
-        "error" if error is not None else "cancelled" if cancelled else "empty" if results is False else "ok"
-        for error, cancelled, results in outcomes
-    ]
-    return found
+def _fields(columns: Sequence[Column], objects: dict[tuple[str, ...], list[Any]]) -> dict[str, pa.Array]:
+    """The columns that show a field; `objects` are the records, or the calls, by the path that leads to them."""
+    arrays = {}
+    for column in columns:
+        if not column.path:
+            continue
+        *parents, name = column.path
+        place = tuple(parents)
+        if place not in objects:
+            objects[place] = [group or _NO_GROUP for group in map(attrgetter(*parents), objects[()])]
+        arrays[column.name] = _clean(column, list(map(attrgetter(name), objects[place])))
+    return arrays
 
 
-def _counts(sessions: int, parents: list[int], outcomes: list[str]) -> dict[str, list[int]]:
-    calls, failed = [0] * sessions, [0] * sessions
-    for parent, outcome in zip(parents, outcomes, strict=True):
-        calls[parent] += 1
-        failed[parent] += outcome in ("error", "empty")
-    return {"tool_call_count": calls, "failed_tool_call_count": failed}
-
-
-def _at(objects: list[Any], path: tuple[str, ...]) -> list[Any]:
-    """The value at `path` of every object; None where a parent on the way is None."""
-    *parents, name = path
-    for parent in parents:
-        objects = list(map(attrgetter(parent), objects))
-    value = attrgetter(name)
-    return [None if found is None else value(found) for found in objects] if parents else list(map(value, objects))
-
-
-def _clean(column: Column, values: list[Any]) -> list[Any]:
+def _clean(column: Column, values: list[Any]) -> pa.Array:
     """Texts without blanks around them, blank ones as null; everything else is clean already."""
     if column.kind is Kind.TEXTS:
-        return [
+        values = [
             [text for item in found if item and (text := item.strip(record.BLANKS))] if found else []
             for found in values
         ]
     if column.kind is not Kind.TEXT:
-        return values
-    texts = [(found.strip(record.BLANKS) or None) if found else None for found in values]
-    return [text and record.lower_case(text) for text in texts] if column.lower_case else texts
+        return pa.array(values, _ARROW_TYPES[column.kind])
+    if column.lower_case:
+        values = [text and record.lower_case(text) for text in values]
+    texts = pc.ascii_trim(pa.array(values, pa.string()), record.BLANKS)
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+
+
+def _outcome(calls: dict[str, pa.Array]) -> pa.Array:
+    empty = pc.equal(calls["results_found"], False)
+    ok_or_empty = pc.if_else(pc.fill_null(empty, False), "empty", "ok")
+    done = pc.if_else(pc.fill_null(calls["cancelled"], False), "cancelled", ok_or_empty)
+    return pc.if_else(pc.is_valid(calls["error"]), "error", done)
+
+
+def _started_at(sessions: dict[str, pa.Array]) -> pa.Array:
+    ended = sessions["ended_at"].cast(pa.int64()).cast(pa.float64())
+    started = pc.floor(pc.add(pc.subtract(ended, pc.multiply(sessions["duration_seconds"], 1000.0)), 0.5))
+    return started.cast(pa.int64()).cast(pa.timestamp("ms"))
+
+
+def _counts(sessions: int, parents: np.typing.NDArray[np.int64], outcomes: pa.Array) -> dict[str, pa.Array]:
+    failed = pc.is_in(outcomes, pa.array(["error", "empty"])).to_numpy(zero_copy_only=False)
+    return {
+        "tool_call_count": pa.array(np.bincount(parents, minlength=sessions)),
+        "failed_tool_call_count": pa.array(np.bincount(parents[failed], minlength=sessions)),
+    }

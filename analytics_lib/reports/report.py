@@ -95,7 +95,7 @@ class Table:
     def conform(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """The frame with exactly this table's columns, in order and typed; arrays arrive as JSON."""
         typed = {
-            name: frame[name].map(json.loads) if kind is Type.TEXTS else frame[name].astype(kind.dtype)
+            name: frame[name].astype(object).map(json.loads) if kind is Type.TEXTS else frame[name].astype(kind.dtype)
             for name, kind in self.columns.items()
         }
         return type(frame)(typed).reset_index(drop=True)
