@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -75,6 +76,20 @@ def files_of_day(root: Path, day: str) -> tuple[list[str], list[Ignored]]:
     return sorted(names), sorted(ignored, key=lambda found: found.file)
 
 
+@contextmanager
+def open_day(root: Path, day: str) -> Iterator[int]:
+    """A descriptor of the day's folder, to open its files by name alone. Raises LakeError where that cannot be."""
+    folder = root / "sessions" / f"dt={day}"
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise LakeError(f"the folder {folder} cannot be opened: {error.strerror}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def _file_problem(entry: os.DirEntry[str]) -> str:
     if entry.name.startswith(("_", ".")):
         return "its name begins with _ or ."
@@ -94,8 +109,11 @@ def _file_problem(entry: os.DirEntry[str]) -> str:
 def newest_day(root: Path) -> date | None:
     """The last day that has a file to read; None in an empty lake."""
     for day in reversed(day_folders(root)[0]):
-        if any(not _file_problem(entry) for entry in _entries(root / "sessions" / f"dt={day}")):
-            return date.fromisoformat(day)
+        try:
+            if any(not _file_problem(entry) for entry in _entries(root / "sessions" / f"dt={day}")):
+                return date.fromisoformat(day)
+        except LakeError:
+            continue  # whoever reads the day counts and names it
     return None
 
 

@@ -1,6 +1,5 @@
 """The data-quality check of a lake: what was rejected, mistyped, misplaced, unknown or ignored, and where."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -8,7 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from analytics_lib import record
-from analytics_lib.lake.files import Ignored, day_folders, days_within, files_of_day
+from analytics_lib.errors import LakeError
+from analytics_lib.lake.files import Ignored, day_folders, days_within, files_of_day, open_day
 from analytics_lib.lake.lines import UnreadableFile, blocks
 from analytics_lib.period import Period
 
@@ -63,16 +63,16 @@ def check(root: Path, period: Period, progress: Callable[[int, int], None] | Non
 
 
 def _check_day(root: Path, day: str, quality: Quality) -> None:
-    names, ignored = files_of_day(root, day)
-    quality.ignored += ignored
     identities: list[tuple[str, int]] = []
-    folder = os.open(root / "sessions" / f"dt={day}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for name in names:
-            quality.files += 1
-            identities += _check_file(folder, name, day, quality)
-    finally:
-        os.close(folder)
+        names, ignored = files_of_day(root, day)
+        quality.ignored += ignored
+        with open_day(root, day) as folder:
+            for name in names:
+                quality.files += 1
+                identities += _check_file(folder, name, day, quality)
+    except LakeError as error:
+        quality.rejected.append(RejectedLine(f"sessions/dt={day}", 0, str(error)))
     different = len(set(identities))
     quality.records += different
     quality.duplicates += len(identities) - different

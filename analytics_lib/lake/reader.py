@@ -4,7 +4,6 @@ A line that is plainly clean is decoded by msgspec straight into the declared fi
 `analytics_lib.record`, which knows all the rules and gives the reason where it rejects one.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from typing import Annotated, Any
 import msgspec
 
 from analytics_lib import record
-from analytics_lib.lake.files import files_of_day
+from analytics_lib.errors import LakeError
+from analytics_lib.lake.files import files_of_day, open_day
 from analytics_lib.lake.lines import UnreadableFile, blocks
 from analytics_lib.lake.tables import Tables
 from analytics_lib.schema import RECORD, Field, Group, Kind
@@ -76,25 +76,28 @@ class DayCounts:
 
 
 def read_day(root: Path, day: str, tables: Tables) -> DayCounts:
-    """Read one day's folder into `tables`, copies folded. No file of the folder, however broken, raises."""
+    """Read one day's folder into `tables`, copies folded. Nothing in the folder, however broken, raises."""
     counts = DayCounts()
-    names, _ = files_of_day(root, day)
-    first_row, identities, places = tables.rows, [], []
-    folder = os.open(root / "sessions" / f"dt={day}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for file, name in enumerate(names):
-            counts.files += 1
-            for line, found in _records(folder, name, f"sessions/dt={day}/{name}", counts):
-                identities.append(tables.add(day, found))
-                places.append((file, line))
-        counts.records = len(set(identities))
-        counts.duplicates = len(identities) - counts.records
-        if counts.duplicates:
-            folded = _folded(folder, names, identities, places)
-            tables.drop(first_row + row for row in folded)
-    finally:
-        os.close(folder)
+        names, _ = files_of_day(root, day)
+        with open_day(root, day) as folder:
+            _read_files(folder, names, day, tables, counts)
+    except LakeError as error:
+        counts.reject(f"sessions/dt={day}", 0, str(error))
     return counts
+
+
+def _read_files(folder: int, names: list[str], day: str, tables: Tables, counts: DayCounts) -> None:
+    first_row, identities, places = tables.rows, [], []
+    for file, name in enumerate(names):
+        counts.files += 1
+        for line, found in _records(folder, name, f"sessions/dt={day}/{name}", counts):
+            identities.append(tables.add(day, found))
+            places.append((file, line))
+    counts.records = len(set(identities))
+    counts.duplicates = len(identities) - counts.records
+    if counts.duplicates:
+        tables.drop(first_row + row for row in _folded(folder, names, identities, places))
 
 
 def _records(folder: int, name: str, file: str, counts: DayCounts) -> Iterator[tuple[int, Any]]:

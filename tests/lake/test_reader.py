@@ -13,6 +13,7 @@ import pytest
 
 from analytics_lib.errors import LakeError
 from analytics_lib.lake import reader, reading
+from analytics_lib.lake.tables import Tables
 from tests.wild import at, call, encode, key, lake_of, session, write
 
 DAY = "2026-02-01"
@@ -290,3 +291,10 @@ def test_days_come_in_batches_of_whole_days(tmp_path: Path, monkeypatch: pytest.
 def test_the_builder_s_key_is_where_the_reader_looks(tmp_path: Path) -> None:
     assert key(session(_session_id="a/b")) == f"{FOLDER}/a%2Fb-1769940120.json"
     assert read(lake_of(tmp_path, session(_session_id="a/b")))[1][0]["session_id"] == "a/b"
+
+
+def test_a_folder_that_vanished_or_cannot_be_listed_is_one_rejected_line(tmp_path: Path) -> None:
+    (tmp_path / "sessions").mkdir()
+    counts = reader.read_day(tmp_path, "2026-02-01", Tables())
+    assert (counts.records, counts.rejected) == (0, 1)
+    assert counts.examples[0].startswith("sessions/dt=2026-02-01: the folder")
