@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -14,8 +15,8 @@ import analytics_lib
 from analytics_lib.lake import files
 from analytics_lib.reports import catalogue
 
-PROCESSES = 2
-_AT_ONCE_BYTES = 1 << 16
+_PROCESSES, _AT_ONCE_BYTES = 2, 1 << 16
+_PROCESSES_MEASURED = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN  # of children: the largest
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -28,16 +29,17 @@ def seconds(work: Callable[[], object]) -> float:
 def read_all_bytes(root: Path) -> None:
     """Two processes read every file of the lake and do nothing else."""
     days, _ = files.day_folders(root)
-    readers = [Process(target=_read_days, args=(root, days[number::PROCESSES])) for number in range(PROCESSES)]
+    readers = [Process(target=_read_days, args=(root, days[number::_PROCESSES])) for number in range(_PROCESSES)]
     for reader in readers:
         reader.start()
     for reader in readers:
         reader.join()
-        if reader.exitcode:
-            raise SystemExit(f"reading the bytes of {root} failed")
+    if any(reader.exitcode for reader in readers):  # half an R would make every ratio wrong
+        raise SystemExit(f"reading the bytes of {root} failed")
 
 
 def _read_days(root: Path, days: list[str]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
     for day in days:
         folder = os.open(root / "sessions" / f"dt={day}", os.O_RDONLY)
         for name in os.listdir(folder):
@@ -48,21 +50,17 @@ def _read_days(root: Path, days: list[str]) -> None:
         os.close(folder)
 
 
-def command(*words: str) -> None:
-    """Run one command of analytics-lib to its end."""
-    script = Path(sys.executable).with_name("analytics-lib")
-    done = subprocess.run([script, *words], capture_output=True, text=True)
+def run(*words: str | Path) -> str:
+    """What a command prints, run to its end."""
+    done = subprocess.run(words, capture_output=True, text=True, cwd=Path(__file__).parents[1])
     if done.returncode:
-        raise SystemExit(f"analytics-lib {' '.join(words)} failed:\n{done.stderr}")
+        raise SystemExit(f"{' '.join(map(str, words))} failed:\n{done.stderr}")
+    return done.stdout
 
 
 def reports(root: Path, start: str, end: str) -> dict[str, float]:
     """Seconds and peak memory of the three reports from raw files, measured in a fresh process."""
-    ask = [sys.executable, "-m", "benchmarks.measure", str(root), start, end]
-    done = subprocess.run(ask, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
-    if done.returncode:
-        raise SystemExit(f"the reports on {root} failed")
-    return dict(json.loads(done.stdout))
+    return dict(json.loads(run(sys.executable, "-m", "benchmarks.measure", root.resolve(), start, end)))
 
 
 def _reports(root: Path, start: str, end: str) -> dict[str, float]:
@@ -72,17 +70,10 @@ def _reports(root: Path, start: str, end: str) -> dict[str, float]:
     loaded = time.perf_counter()
     for name in catalogue.names():
         lake.report(name, start=start, end=end)
-    return {
-        "load_seconds": loaded - started,
-        "seconds": time.perf_counter() - started,
-        "parent_mb": _peak_mb(resource.RUSAGE_SELF),
-        "worker_mb": _peak_mb(resource.RUSAGE_CHILDREN),  # of the largest child
-    }
-
-
-def _peak_mb(who: int) -> float:
-    peak = resource.getrusage(who).ru_maxrss  # bytes on a Mac, KiB elsewhere
-    return (peak if sys.platform == "darwin" else peak * 1024) / 1e6
+    ended = time.perf_counter()
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes of one unit of ru_maxrss
+    parent, worker = (resource.getrusage(who).ru_maxrss * unit / 1e6 for who in _PROCESSES_MEASURED)
+    return {"load_seconds": loaded - started, "seconds": ended - started, "parent_mb": parent, "worker_mb": worker}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The console script `analytics-lib`: parses words, calls the library, prints."""
 
+import gc
 import os
 import signal
 import sys
@@ -22,6 +23,8 @@ class _Terminated(BaseException):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its status."""
+    gc.set_threshold(100_000)  # a command makes its objects once; looking for garbage while importing takes a tenth
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would only spin
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     signal.signal(signal.SIGTERM, _terminate)
@@ -42,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say("interrupted" if _signals else _message(error))
         if debug:
             traceback.print_exc()
+    gc.freeze()  # nor does the interpreter look for any on its way out
     sys.exit(_TERMINATED if _signals else status)
 
 
