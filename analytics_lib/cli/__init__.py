@@ -23,7 +23,7 @@ class _Terminated(BaseException):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its status."""
-    gc.set_threshold(100_000)  # a command makes its objects once; looking for garbage while importing takes a tenth
+    gc.disable()  # a command is short: looking for garbage while importing takes a tenth of it
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would only spin
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
@@ -45,7 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say("interrupted" if _signals else _message(error))
         if debug:
             traceback.print_exc()
-    gc.freeze()  # nor does the interpreter look for any on its way out
     sys.exit(_TERMINATED if _signals else status)
 
 

@@ -1,5 +1,6 @@
 """The console script in this process, and small lakes to run it on."""
 
+import gc
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
                 main([str(word) for word in words])
         finally:
             signal.signal(signal.SIGTERM, before)
+            gc.enable()
         return Done(int(stopped.value.code or 0), *capsys.readouterr())
 
     return run
