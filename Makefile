@@ -79,6 +79,7 @@ generate: .venv/.analytics  ## rewrite what is derived from analytics_lib/schema
 new-report: .venv/.analytics  ## the files of a new report: make new-report NAME=refunds
 	@test -n '$(NAME)' || { echo 'Name the report: make new-report NAME=refunds' >&2; exit 2; }
 	@$(BIN)/python -m analytics_lib.reports.new '$(NAME)'
+	@$(BIN)/python -m analytics_lib.generate
 
 lock:  ## resolve every dependency anew and rewrite constraints.txt
 	@echo 'Resolving all extras in an empty environment (a minute or two) ...'

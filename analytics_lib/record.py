@@ -107,7 +107,8 @@ def _required(document: dict[str, object], name: str, reader: Callable[[object],
 def _read_timestamp(document: dict[str, object]) -> float:
     seconds = _required(document, "_timestamp", read_number)
     if not 0 <= seconds < END_OF_TIME_SECONDS:
-        raise Rejected(f"`_timestamp` is {seconds:g}, not in seconds from 0 to {END_OF_TIME_SECONDS - 1}")
+        hint = "; milliseconds?" if 0 <= seconds / 1000 < END_OF_TIME_SECONDS else ""
+        raise Rejected(f"`_timestamp` is {seconds:.15g}, not in seconds since 1970{hint}")
     return seconds
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analytics_lib import resources
-from analytics_lib.errors import SettingsError
+from analytics_lib.errors import SettingsError, UsageError
 
 FILE = "analytics.toml"
 ENGINES = ("duckdb", "athena")
@@ -34,6 +34,8 @@ def load(
     else the shipped samples and DuckDB.
     """
     written = _from_file((folder or Path.cwd()) / FILE)
+    if data == "" or engine == "":
+        raise UsageError("an empty --data or --engine names nothing; give a folder, or leave the option out")
     data = data or environment.get("ANALYTICS_DATA") or written.get("data") or resources.path("data", "samples")
     engine = engine or environment.get("ANALYTICS_ENGINE") or written.get("engine") or ENGINES[0]
     if engine not in ENGINES:

@@ -78,7 +78,8 @@ class Lake:
         counts = self.engine.counts(period)
         return {
             "engine": self.engine.name,
-            "newest_day": self.newest_day,
+            "data": self.root,
+            "newest_day": self.engine.newest_day(max(period.end, periods.today())),  # not a folder of the future
             "records": counts.records,
             "rejected": counts.rejected,
             "rejected_examples": list(counts.examples),
@@ -128,4 +129,5 @@ def open_lake(data: str | Path | None = None, engine: str | None = None, progres
         raise SettingsError(f"{chosen.data} is on S3, which cannot be read yet; give a local folder")
     from analytics_lib.engines.duckdb import DuckDBEngine
 
-    return Lake(chosen.data, DuckDBEngine(Path(chosen.data).expanduser(), progress))
+    root = Path(chosen.data).expanduser()
+    return Lake(str(root), DuckDBEngine(root, progress))

@@ -7,9 +7,52 @@ from pathlib import Path
 from typing import Any
 
 import analytics_lib
+from analytics_lib.schema import RECORD, Field, Group
 from tests import reference
 
 REPORTS = ("lead_funnel", "duration_trends", "tool_failures")
+
+
+def declared(record: tuple[Field | Group, ...] = RECORD) -> dict[str, list[str]]:
+    """The names that the schema declares, in its order, by the prefix of the object that holds them."""
+    groups = {f"{part.name}.": [each.name for each in part.fields] for part in record if isinstance(part, Group)}
+    return {"": [part.name for part in record], **groups}
+
+
+# What a team added to the schema ("Add a field" in README.md): paths the contract does not know, and their columns.
+# Empty as shipped. Only what is declared is taken out, so any other surplus field or column is still a difference.
+ADDED = {
+    prefix + name
+    for prefix, names in declared().items()
+    for name in names
+    if name not in reference.KNOWN_FIELDS.get(prefix, ())
+}
+ADDED_COLUMNS = {path.rpartition(".")[2] for path in ADDED} - {*reference.SESSION_COLUMNS, *reference.CALL_COLUMNS}
+
+
+def contract_fields(value: Any, prefix: str = "") -> Any:
+    """A record, or a part of it, without the fields that were added to the schema."""
+    if isinstance(value, list):
+        return [contract_fields(each, prefix) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: contract_fields(each, f"{prefix}{name}.") for name, each in value.items() if prefix + name not in ADDED
+    }
+
+
+def contract_columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A view's row without the columns of fields that were added to the schema."""
+    return {name: value for name, value in row.items() if name not in ADDED_COLUMNS}
+
+
+def contract_paths(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts by a field's path, without those of fields that were added to the schema and of what lies in them."""
+    return {
+        path: count
+        for path, count in counts.items()
+        if not any(path == added or path.startswith(f"{added}.") for added in ADDED)
+    }
 
 
 def assert_same_reports(root: Path, start: str, end: str, **parameters: float) -> None:

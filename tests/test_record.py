@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from analytics_lib import record
 from analytics_lib.record import Mistyped, Rejected
 from tests import reference
+from tests.compare import contract_fields
 from tests.wild import NUMBERS, TEXTS, Raw, at, call, encode, session
 
 BLANK = st.text(alphabet=record.BLANKS, max_size=3)
@@ -114,7 +115,7 @@ def test_lower_case_knows_no_context(left: str, right: str) -> None:
 def test_a_clean_record_is_read_whole() -> None:
     found, mistyped = read(session())
     assert mistyped == []
-    assert found == {
+    assert contract_fields(found) == {
         "_event_type": "analytics",
         "_timestamp": at("2026-02-01T10:02:00"),
         "_session_id": "room-1",
@@ -162,7 +163,7 @@ def test_mistyped_values_are_null_each_and_named_by_path_and_never_lose_the_reco
         "tool_calls.tool",
     ]
     signals = {"team_size": None, "monthly_volume": None, "integration_needs": ["a", "b"], "urgency": "high"}
-    assert found["discovered_signals"] == signals
+    assert contract_fields(found)["discovered_signals"] == signals
     assert [entry and entry["tool"] for entry in found["tool_calls"]] == ["search", None, None, None, None, "book"]
     assert (found["agent_name"], found["duration_seconds"], found["metrics_summary"]) == (None, None, None)
 
@@ -192,17 +193,17 @@ def test_another_kind_of_event_is_skipped_and_a_padded_name_is_the_same_kind() -
 
 def test_unknown_fields_are_named_once_for_each_time_at_any_depth() -> None:
     document = session(
-        transcript={"inner": 1},
-        discovered_signals={"budget_eur": 5, "team_size": 3},
-        tool_calls=[call(cost=1), call(cost=2), "search"],
+        zz_transcript={"inner": 1},
+        discovered_signals={"zz_added": 5, "team_size": 3},
+        tool_calls=[call(zz_cost=1), call(zz_cost=2), "search"],
         metrics_summary={"": 0},
     )
     assert sorted(record.unknown_fields(document)) == [
-        "discovered_signals.budget_eur",
+        "discovered_signals.zz_added",
         "metrics_summary.",
-        "tool_calls.cost",
-        "tool_calls.cost",
-        "transcript",
+        "tool_calls.zz_cost",
+        "tool_calls.zz_cost",
+        "zz_transcript",
     ]
 
 
@@ -250,9 +251,9 @@ def test_a_line_that_is_no_record_is_rejected_with_the_reason(line: bytes, reaso
         ({"_timestamp": ""}, "`_timestamp` is blank"),
         ({"_timestamp": True}, "`_timestamp` is not a number"),
         ({"_timestamp": "2026-02-01"}, "`_timestamp` is not a number"),
-        ({"_timestamp": -0.001}, "`_timestamp` is -0.001, not in seconds from 0"),
-        ({"_timestamp": 1769904000500}, "`_timestamp` is 1.7699e+12, not in seconds"),
-        ({"_timestamp": 253402300799}, "`_timestamp` is 2.53402e+11, not in seconds"),
+        ({"_timestamp": -0.001}, "`_timestamp` is -0.001, not in seconds since 1970"),
+        ({"_timestamp": 1769904000500}, "`_timestamp` is 1769904000500, not in seconds since 1970; milliseconds?"),
+        ({"_timestamp": 253402300799}, "`_timestamp` is 253402300799, not in seconds since 1970"),
         ({"_timestamp": Raw("1e400")}, "`_timestamp` is beyond"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,11 +12,32 @@ from pathlib import Path
 import pytest
 
 from analytics_lib import generate
-from analytics_lib.schema import INTEGER, NUMBER, RECORD, SIGNALS, Field, Group, call_columns, session_columns
+from analytics_lib.schema import (
+    INTEGER,
+    NUMBER,
+    RECORD,
+    SIGNALS,
+    Column,
+    Field,
+    Group,
+    call_columns,
+    session_columns,
+)
 from tests import reference
+from tests.compare import ADDED, declared
 from tests.wild import lake_of, session
 
 CHECKOUT = Path(__file__).parent.parent
+
+FIELDS = {
+    "": [
+        "_event_type", "_timestamp", "_session_id", "duration_seconds", "discovered_signals", "tool_calls",
+        "metrics_summary", "agent_name", "agent_version", "room_id", "close_reason", "caller_key",
+    ],
+    "discovered_signals.": ["team_size", "monthly_volume", "integration_needs", "urgency"],
+    "tool_calls.": ["tool", "query", "results_found", "error", "cancelled", "duration_ms", "offset_seconds"],
+    "metrics_summary.": ["llm_tokens", "avg_latency_ms"],
+}  # fmt: skip
 
 SESSIONS = {
     "dt": "VARCHAR", "session_id": "VARCHAR", "started_at": "TIMESTAMP", "ended_at": "TIMESTAMP",
@@ -31,15 +53,20 @@ TOOL_CALLS = {
 }  # fmt: skip
 
 
+def of_the_contract(columns: tuple[Column, ...]) -> list[tuple[str, str]]:
+    """Names and types of the columns, without those of fields that were added to the schema."""
+    return [(column.name, column.kind.sql_type) for column in columns if ".".join(column.path) not in ADDED]
+
+
 def test_the_views_have_the_contract_s_columns_in_its_order() -> None:
-    assert [(column.name, column.kind.sql_type) for column in session_columns()] == list(SESSIONS.items())
-    assert [(column.name, column.kind.sql_type) for column in call_columns()] == list(TOOL_CALLS.items())
+    assert of_the_contract(session_columns()) == list(SESSIONS.items())
+    assert of_the_contract(call_columns()) == list(TOOL_CALLS.items())
 
 
-def test_the_record_declares_the_contract_s_fields_and_no_others() -> None:
-    declared = {"": {part.name for part in RECORD}}
-    declared |= {f"{part.name}.": {each.name for each in part.fields} for part in RECORD if isinstance(part, Group)}
-    assert declared == reference.KNOWN_FIELDS
+def test_the_record_declares_the_contract_s_fields_in_order() -> None:
+    found = {prefix: [name for name in names if prefix + name not in ADDED] for prefix, names in declared().items()}
+    assert {prefix: found[prefix] for prefix in FIELDS} == FIELDS
+    assert {prefix: set(names) for prefix, names in FIELDS.items()} == reference.KNOWN_FIELDS
 
 
 def test_every_field_says_what_it_means_and_what_it_looks_like() -> None:
@@ -48,17 +75,17 @@ def test_every_field_says_what_it_means_and_what_it_looks_like() -> None:
 
 
 def test_a_field_added_to_the_record_is_a_column_at_its_place() -> None:
-    budget = Field("budget_eur", NUMBER, "what the lead could spend", "EUR")
-    signals = replace(SIGNALS, fields=(*SIGNALS.fields, budget))
-    languages = Field("languages", INTEGER, "languages spoken", "languages")
-    record = (*(signals if part is SIGNALS else part for part in RECORD), languages)
+    added = Field("zz_added", NUMBER, "what the lead could spend", "EUR")
+    signals = replace(SIGNALS, fields=(*SIGNALS.fields, added))
+    last = Field("zz_last", INTEGER, "languages spoken", "languages")
+    record = (*(signals if part is SIGNALS else part for part in RECORD), last)
     names = [column.name for column in session_columns(record)]
-    expected = list(SESSIONS)
-    expected.insert(expected.index("urgency") + 1, "budget_eur")
-    assert names == [*expected, "languages"]
-    assert [column.path for column in session_columns(record) if column.name in ("budget_eur", "languages")] == [
-        ("discovered_signals", "budget_eur"),
-        ("languages",),
+    expected = [column.name for column in session_columns()]
+    expected.insert(expected.index(SIGNALS.fields[-1].name) + 1, "zz_added")
+    assert names == [*expected, "zz_last"]
+    assert [column.path for column in session_columns(record) if column.name in ("zz_added", "zz_last")] == [
+        ("discovered_signals", "zz_added"),
+        ("zz_last",),
     ]
 
 
@@ -70,17 +97,22 @@ def test_a_generated_file_is_what_the_schema_says(path: str) -> None:
 @pytest.fixture(scope="module")
 def edited_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout in which one line of schema.py is new, after `make generate`."""
-    copy = tmp_path_factory.mktemp("checkout") / "analytics"
-    for name in ("analytics_lib", "docs", "sql"):
+    new = 'Field("zz_added", NUMBER, "what the lead could spend", "EUR", examples=(500.0, 20000.0)),'
+    return copied_with(new, tmp_path_factory.mktemp("checkout") / "analytics", "analytics_lib", "docs", "sql")
+
+
+def copied_with(signal: str, copy: Path, *folders: str) -> Path:
+    """A copy of these folders of the checkout, with that line before the signal `urgency`, after `make generate`."""
+    for name in folders:
         shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "_bundled"))
     shutil.copy(CHECKOUT / "pyproject.toml", copy)
     (copy / "data" / "samples").mkdir(parents=True)
     schema = copy / "analytics_lib" / "schema.py"
     before, found, after = schema.read_text().partition('    Field("urgency", ')
     assert found
-    new = '    Field("budget_eur", NUMBER, "what the lead could spend", "EUR", examples=(500.0, 20000.0)),\n'
-    schema.write_text(before + new + found + after)
-    assert python(copy, "-m", "analytics_lib.generate").returncode == 0
+    schema.write_text(f"{before}    {signal}\n{found}{after}")
+    done = python(copy, "-m", "analytics_lib.generate")
+    assert done.returncode == 0, done.stderr
     return copy
 
 
@@ -100,31 +132,24 @@ def printed(checkout: Path, *arguments: str) -> str:
 @pytest.mark.slow
 def test_an_added_signal_is_in_the_view_the_docs_and_fresh_samples(edited_checkout: Path) -> None:
     view = (edited_checkout / "sql" / "views" / "duckdb" / "sessions.sql").read_text().splitlines()
-    assert view[view.index("    budget_eur,") - 1 :][:3] == [
-        "    integration_needs,",
-        "    budget_eur,",
-        "    urgency,",
-    ]
-    described = "--   budget_eur             DOUBLE     what the lead could spend (EUR)"
-    assert described in view
-    (row,) = (
-        line for line in (edited_checkout / "docs" / "record.md").read_text().splitlines() if "budget_eur" in line
-    )
-    assert row.startswith("| `.budget_eur` | number | ")
+    assert view[view.index("    zz_added,") + 1] == "    urgency,"
+    assert "-- zz_added DOUBLE what the lead could spend (EUR)" in (" ".join(line.split()) for line in view)
+    (row,) = (line for line in (edited_checkout / "docs" / "record.md").read_text().splitlines() if "zz_added" in line)
+    assert row.startswith("| `.zz_added` | number | ")
     samples = (edited_checkout / "data" / "samples" / "sessions").rglob("*.json")
     records = [json.loads(line) for file in samples for line in file.read_bytes().splitlines()]
-    budgets = {(record.get("discovered_signals") or {}).get("budget_eur") for record in records}
+    budgets = {(record.get("discovered_signals") or {}).get("zz_added") for record in records}
     assert {500.0, 20000.0} <= budgets
 
 
 @pytest.mark.slow
 def test_an_added_signal_is_read_and_no_longer_unknown(edited_checkout: Path, tmp_path: Path) -> None:
-    lake_of(tmp_path, session(discovered_signals={"budget_eur": " 1.5e3 ", "mood": "fine"}))
-    query = "SELECT budget_eur FROM sessions"
+    lake_of(tmp_path, session(discovered_signals={"zz_added": " 1.5e3 ", "zz_mood": "fine"}))
+    query = "SELECT zz_added FROM sessions"
     there = ("--data", str(tmp_path), "--format", "json")
-    assert json.loads(printed(edited_checkout, "sql", query, *there)) == [{"budget_eur": 1500.0}]
+    assert json.loads(printed(edited_checkout, "sql", query, *there)) == [{"zz_added": 1500.0}]
     checked = json.loads(printed(edited_checkout, "check", *there))
-    assert checked["unknown_fields"] == {"discovered_signals.mood": 1}
+    assert checked["unknown_fields"] == {"discovered_signals.zz_mood": 1}
 
 
 @pytest.mark.slow
@@ -140,3 +165,18 @@ def test_generating_twice_changes_nothing_and_check_names_what_is_old(edited_che
     )
     assert python(edited_checkout, "-m", "analytics_lib.generate").returncode == 0
     assert view.read_text() == text
+
+
+@pytest.mark.slow
+def test_after_the_readme_s_recipe_the_tests_of_the_record_still_pass(tmp_path: Path) -> None:
+    recipe = (CHECKOUT / "README.md").read_text(encoding="utf-8").partition("\n## Add a field\n")[2]
+    block = re.search(r"^```\w*\n(.*?)\n```$", recipe.partition("\n## ")[0], re.DOTALL | re.MULTILINE)
+    assert block, "README.md shows no line to add"
+    copy = copied_with(block[1], tmp_path / "analytics", "analytics_lib", "docs", "notebooks", "sql", "tests")
+    where = python(copy, "-c", "import analytics_lib, tests.compare as c; print(analytics_lib.__file__, c.ADDED)")
+    assert where.stdout.startswith(f"{copy}/"), where.stderr
+    assert "'discovered_signals." in where.stdout, "the line adds a signal that the contract does not know"
+    tests = ("test_schema.py", "test_record.py", "test_parity.py", "lake/test_samples.py", "lake/test_reader.py")
+    options = ("-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist")
+    done = python(copy, "-m", "pytest", *options, *(f"tests/{name}" for name in tests))
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]

@@ -254,7 +254,7 @@ REQUIRED_FIELDS = ["_event_type", "_session_id", "_timestamp"]
 UNKNOWN_FIELDS = [
     "transcript", "", "_Session_Id", "Duration_Seconds", "a b", "x'y", "\u00fcber", "\U0001f600",
     "session_id",
-    "discovered_signals.budget_eur", "discovered_signals.Team_Size", "metrics_summary.cost",
+    "discovered_signals.zz_added", "discovered_signals.Team_Size", "metrics_summary.cost",
     "tool_calls.cost",
     "tool_calls.", "tool_calls.call id", "dt",
 ]  # fmt: skip

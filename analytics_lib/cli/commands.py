@@ -1,5 +1,6 @@
 """The commands. What they share, options and output, lies beside them; heavy imports happen inside."""
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from analytics_lib import period
 from analytics_lib.cli import options
 from analytics_lib.cli.progress import Progress
 from analytics_lib.errors import UsageError
+from analytics_lib.reports import phrases
 
 if TYPE_CHECKING:
     from datetime import date
@@ -118,7 +120,7 @@ def sql(
         days = lake.period(start, end, last)
         frame = lake.sql(text, start=days.start, end=days.end, origin=origin, **param)
     out.write(out.frame_text(frame, format_), output)
-    return _finish(frame.attrs, days, max_age, f"{len(frame):,} rows, {days}")
+    return _finish(frame.attrs, days, max_age, f"{phrases.many(len(frame), 'row')}, {days}")
 
 
 @group.command()
@@ -158,15 +160,16 @@ def run(
     typed = {key: requests[0].parameters[key] for key in param}
     lake = _open(data, engine, None)
     days = lake.period(start, end, last)
-    folder = Path(output.replace("{start}", days.start.isoformat()).replace("{end}", days.end.isoformat()))
+    folder = Path(_with_days(output, days))
     given = {"data": str(Path(lake.root).resolve()), "engine": lake.engine.name,
              "start": days.start.isoformat(), "end": days.end.isoformat(), **typed}  # fmt: skip
     with Progress("cells") as progress:
         made = render.run(chosen, folder, given, notebooks=resources.path("notebooks"), progress=progress.named)
     for each in made:
         click.echo(str(each.page))
-    facts = {**made[0].facts, "newest_day": lake.newest_day, "rejected_examples": []}
-    return _finish(facts, days, max_age, f"{len(made)} reports, {days}")
+    newest = made[0].facts["newest_day"]
+    facts = {**made[0].facts, "newest_day": newest and period.parse_date(newest), "rejected_examples": []}
+    return _finish(facts, days, max_age, f"{phrases.many(len(made), 'report')}, {days}")
 
 
 @group.command()
@@ -198,34 +201,29 @@ def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str,
 
 
 @group.command()
-@options.lake
+@options.data
 @options.period
 @options.format_of("table", "json")
 @click.option("--strict", is_flag=True, help="Exit with status 1 when a line was rejected.")
-def check(
-    data: str | None,
-    engine: str | None,
-    start: str | None,
-    end: str | None,
-    last: int | None,
-    format_: str,
-    strict: bool,
-) -> int:
+def check(data: str | None, start: str | None, end: str | None, last: int | None, format_: str, strict: bool) -> int:
     """The data quality of a lake: what was rejected, mistyped, misplaced, unknown or ignored, and where.
 
     \b
     Example:  analytics-lib check --data lake --start 2026-01-01 --end 2026-01-31 --format json
     """
+    from analytics_lib import settings
     from analytics_lib.cli import output as out
+    from analytics_lib.lake import files
     from analytics_lib.lake.quality import check as check_lake
 
-    lake = _open(data, engine, None)
-    days = lake.period(start, end, last)
+    root = Path(settings.load(data).data).expanduser()
+    files.sessions_folder(root)
+    days = period.choose(start, end, last, files.newest_day(root))
     with Progress("days checked") as progress:
-        quality = check_lake(Path(lake.root), days, progress)
+        quality = check_lake(root, days, progress)
     click.echo(out.quality_text(quality, days, format_), nl=False)
     if strict and quality.rejected:
-        click.echo(f"analytics-lib: {len(quality.rejected):,} lines were rejected", err=True)
+        click.echo(f"analytics-lib: {phrases.many(len(quality.rejected), 'line')} rejected", err=True)
         return 1
     return 0
 
@@ -254,6 +252,13 @@ def _open(data: str | None, engine: str | None, progress: "Progress | None") -> 
     return open_lake(data, engine, progress)
 
 
+def _with_days(name: str, days: "Period") -> str:
+    for placeholder in re.findall(r"\{.*?\}", name):
+        if placeholder not in ("{start}", "{end}"):
+            raise UsageError(f"--output knows {{start}} and {{end}}, not {placeholder}")
+    return name.replace("{start}", days.start.isoformat()).replace("{end}", days.end.isoformat())
+
+
 def _read(file: Path | None) -> str:
     if str(file) == "-":
         return sys.stdin.read()
@@ -274,5 +279,5 @@ def _finish(facts: Mapping[str, Any], days: "Period", max_age: int | None, subje
     newest: date | None = facts["newest_day"]
     if newest is not None and (days.end - newest).days <= max_age:
         return 0
-    click.echo(f"analytics-lib: the newest day with data is more than {max_age} days before {days.end}", err=True)
+    click.echo(f"analytics-lib: that is more than --max-age {max_age} allows", err=True)
     return _LIMIT_PASSED

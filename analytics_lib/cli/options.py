@@ -13,8 +13,12 @@ Command = Callable[..., Any]
 def lake(command: Command) -> Command:
     """--data and --engine: where the records are and what runs the queries."""
     engine = click.option("--engine", type=click.Choice(ENGINES), help="What runs the queries.  [default: duckdb]")
-    data = click.option("--data", help="A folder that holds sessions/dt=YYYY-MM-DD/.  [default: the samples]")
     return data(engine(command))
+
+
+def data(command: Command) -> Command:
+    """--data: where the records are."""
+    return click.option("--data", help="A folder that holds sessions/dt=YYYY-MM-DD/.  [default: the samples]")(command)
 
 
 def period(command: Command) -> Command:

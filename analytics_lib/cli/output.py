@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analytics_lib.errors import OutputError, UsageError
+from analytics_lib.reports import phrases
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from analytics_lib.reports.found import Found
 
 _ROWS_ON_A_TERMINAL = 40
-_WIDEST_CELL = 60
+_WIDEST_CELL = 100
 
 
 def report_text(found: "Found", tables: Sequence[str], format_: str) -> str:
@@ -71,7 +72,7 @@ def _table(names: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> str:
 
     lines = [line(heads), line(["-" * width for width in widths]), *map(line, shown)]
     if len(rows) > _ROWS_ON_A_TERMINAL:
-        lines.append(f"… {len(rows) - _ROWS_ON_A_TERMINAL:,} more rows; --format csv or json gives all")
+        lines.append(f"… {len(rows) - _ROWS_ON_A_TERMINAL:,} more rows; --format json gives all")
     return "\n".join(lines if rows else [*lines, "(no rows)"])
 
 
@@ -130,6 +131,8 @@ def write_folder(found: "Found", folder: Path | None) -> None:
         raise UsageError("all tables go to a folder: add --output")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; all tables as CSV need a folder")
+    if folder.suffix == ".csv" and not folder.exists():
+        raise UsageError(f"{folder} would be a folder of all tables; for one table in a file add --table")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".analytics-lib-") as made:
@@ -142,20 +145,17 @@ def write_folder(found: "Found", folder: Path | None) -> None:
 
 def facts_lines(facts: Mapping[str, Any], days: "Period", subject: str) -> Iterator[str]:
     """What the result rests on, for standard error."""
-    counted = [f"{facts['records']:,} records"]
+    counted = [f"{phrases.many(facts['records'], 'record')} from {facts['data']}"]
     if facts["duplicates"]:
-        counted.append(f"{facts['duplicates']:,} copies folded")
-    counted.append(f"{facts['rejected']:,} lines rejected")
-    yield f"{subject}: {', '.join(counted)}"
+        counted.append(f"{phrases.many(facts['duplicates'], 'duplicate')} folded")
+    counted.append(f"{phrases.many(facts['rejected'], 'line')} rejected")
+    yield printable(f"{subject}: {', '.join(counted)}")
     for example in facts["rejected_examples"]:
         yield f"  rejected: {printable(example)}"
     if facts["rejected"]:
         yield "  all of them: analytics-lib check with the same --data and dates"
-    newest = facts["newest_day"]
-    if newest is None:
-        yield "  the lake holds no data"
-    elif newest < days.end:
-        yield f"  the newest day with data is {newest}, {(days.end - newest).days} days before the period's end"
+    if stale := phrases.stale(facts["newest_day"], days):
+        yield f"  {stale}"
 
 
 def quality_text(quality: "Quality", days: "Period", format_: str) -> str:
@@ -163,7 +163,10 @@ def quality_text(quality: "Quality", days: "Period", format_: str) -> str:
     document = quality.document(days)
     if format_ == "json":
         return json_text(document)
-    lines = [f"{days}: {quality.files:,} files, {quality.records:,} records, {quality.duplicates:,} copies folded"]
+    lines = [
+        f"{days}: {phrases.many(quality.files, 'file')}, {phrases.many(quality.records, 'record')}, "
+        f"{phrases.many(quality.duplicates, 'duplicate')} folded"
+    ]
     titles = {
         "rejected": "rejected lines (line 0: the whole file)",
         "mistyped": "mistyped values, read as unknown",

@@ -1,13 +1,17 @@
 """The local engine: days of a lake on disk, read once into DuckDB's memory, and SQL over them."""
 
 import os
+import shutil
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -21,8 +25,9 @@ from analytics_lib.lake.reading import Batch
 from analytics_lib.lake.tables import CALL_COLUMNS, SESSION_COLUMNS
 from analytics_lib.period import Period
 
+T = TypeVar("T")
 _TABLES = {"sessions": SESSION_COLUMNS, "tool_calls": CALL_COLUMNS}
-# Arithmetic as on Athena, and the two functions that DuckDB spells differently.
+# Arithmetic as on Athena, and no reach beyond the connection.
 _SETUP = """
 SET TimeZone = 'UTC';
 SET integer_division = true;
@@ -30,9 +35,6 @@ SET ieee_floating_point_ops = false;
 SET autoinstall_known_extensions = false;
 SET autoload_known_extensions = false;
 SET python_enable_replacements = false;
-CREATE MACRO json_format(document) AS CAST(document AS VARCHAR);
-CREATE MACRO regexp_replace(text, pattern, replacement) AS
-    system.main.regexp_replace(text, pattern, replacement, 'g');
 CREATE SCHEMA stored;
 """
 _MEMORY_MB_PER_THREAD = 72  # beyond it DuckDB spills to disk; a year of 1,000 sessions a day takes little longer for it
@@ -62,7 +64,9 @@ class DuckDBEngine:
         self._shown: Period | None = None
         self._connection = duckdb.connect()
         self._connection.execute(_SETUP)
-        spill = os.path.join(tempfile.gettempdir(), "analytics-lib-spill")  # the default is the working folder
+        self._connection.execute(sqlfile.read("views/duckdb/macros.sql"))
+        spill = tempfile.mkdtemp(prefix="analytics-lib-spill-")  # the default is the working folder
+        weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
         self._connection.execute("SET temp_directory = ?", [spill])
         self._limit_memory()
         for name, columns in _TABLES.items():
@@ -74,9 +78,9 @@ class DuckDBEngine:
         (threads,) = self._connection.execute("SELECT current_setting('threads')").fetchall()[0]
         self._connection.execute("SET memory_limit = ?", [f"{max(2, threads) * _MEMORY_MB_PER_THREAD}MB"])
 
-    def newest_day(self) -> date | None:
-        """The last day that has a file to read, whatever the period; None in an empty lake."""
-        return files.newest_day(self.root)
+    def newest_day(self, until: date = date.max) -> date | None:
+        """The last day up to `until` that has a file to read; None where there is none."""
+        return files.newest_day(self.root, until)
 
     def counts(self, period: Period) -> Counts:
         """What the raw lines of the period's folders hold."""
@@ -99,17 +103,18 @@ class DuckDBEngine:
             self._show(period)
             statement = self._only_reading(sql, origin)
             try:
-                table = self._rows(statement)
+                table = self._with_enough_memory(lambda: self._run(statement))
             except duckdb.Error as error:
                 raise QueryError(f"{origin} failed on DuckDB: {self._with_place(error, statement)}") from error
         return Result(frames.from_arrow(table), time.perf_counter() - started)
 
-    def _rows(self, statement: str) -> pa.Table:
+    def _with_enough_memory(self, step: Callable[[], T]) -> T:
+        """What the step gives; where the limit is too low for it, since not everything can spill, without a limit."""
         try:
-            return self._run(statement)
-        except duckdb.OutOfMemoryException:  # not everything can spill
+            return step()
+        except duckdb.OutOfMemoryException:
             self._connection.execute("RESET memory_limit")
-            return self._run(statement)
+            return step()
 
     def _run(self, statement: str) -> pa.Table:
         """The statement's rows, read-only; in a thread of its own, so that Ctrl-C reaches this one and stops it."""
@@ -132,10 +137,13 @@ class DuckDBEngine:
     def _with_place(self, error: duckdb.Error, statement: str) -> duckdb.Error:
         """The error with the line where it is, which only `execute` tells."""
         if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+            self._connection.execute("BEGIN TRANSACTION READ ONLY")
             try:
                 self._connection.execute(statement)
             except duckdb.Error as placed:
                 return placed
+            finally:
+                self._connection.execute("ROLLBACK")
         return error
 
     def _only_reading(self, sql: str, origin: str) -> str:
@@ -172,7 +180,8 @@ class DuckDBEngine:
         for lot in _lots(reading.read(self.root, stale, self._progress)):
             tables = {"sessions": [batch.sessions for batch in lot], "tool_calls": [batch.calls for batch in lot]}
             counts = {day: counts for batch in lot for day, counts in batch.counts.items()}
-            self._replace(list(counts), {name: pa.concat_tables(parts) for name, parts in tables.items()})
+            arrived = {name: pa.concat_tables(parts) for name, parts in tables.items()}
+            self._with_enough_memory(partial(self._replace, list(counts), arrived))
             self._days.update({day: (now[day], found) for day, found in counts.items()})
 
     def _folder_state(self, day: str) -> int:

@@ -40,8 +40,8 @@ class Engine(Protocol):
 
     name: str
 
-    def newest_day(self) -> date | None:
-        """The last day that has a file to read, whatever the period; None in an empty lake."""
+    def newest_day(self, until: date = date.max) -> date | None:
+        """The last day up to `until` that has a file to read; None where there is none."""
 
     def counts(self, period: Period) -> Counts:
         """What the raw lines of the period's folders hold."""

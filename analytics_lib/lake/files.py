@@ -106,9 +106,9 @@ def _file_problem(entry: os.DirEntry[str]) -> str:
     return "" if stat.S_ISREG(mode) else "not a regular file"
 
 
-def newest_day(root: Path) -> date | None:
-    """The last day that has a file to read; None in an empty lake."""
-    for day in reversed(day_folders(root)[0]):
+def newest_day(root: Path, until: date = date.max) -> date | None:
+    """The last day up to `until` that has a file to read; None where there is none."""
+    for day in reversed([day for day in day_folders(root)[0] if day <= until.isoformat()]):
         try:
             if any(not _file_problem(entry) for entry in _entries(root / "sessions" / f"dt={day}")):
                 return date.fromisoformat(day)

@@ -137,7 +137,7 @@ def _is_plain(found: Any) -> bool:
     return (
         found._event_type == record.SESSION_EVENT
         and found._session_id.strip(record.BLANKS) != ""
-        and (duration is None or duration < found._timestamp)
+        and (duration is None or duration * 1000 <= record.ended_ms(found._timestamp))
     )
 
 

@@ -121,7 +121,7 @@ def _start(root: Path, days: Sequence[str], prefix: Path) -> "subprocess.Popen[s
     package = str(Path(__file__).parents[2])
     search = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
-        [sys.executable, "-m", "analytics_lib.lake.worker"],
+        [sys.executable, "-P", "-m", "analytics_lib.lake.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

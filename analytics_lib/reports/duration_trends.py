@@ -1,5 +1,6 @@
 """How long do sessions run?"""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
@@ -55,17 +56,19 @@ def _answer(tables: Frames, request: Request) -> str:
 
 def _daily_chart(tables: Frames, request: Request) -> Chart:
     daily = tables["daily"]
-    weekly = daily.dropna(subset="p50_duration_7d")["p50_duration_7d"]
-    finding = phrases.NO_SESSIONS
-    if len(weekly):
+    weekly = daily["p50_duration_7d"][6:].dropna()  # before, the windows hold fewer days where the lake begins
+    finding = phrases.NO_SESSIONS if not daily["sessions"].sum() else "The period is too short for a trend."
+    if len(weekly) > 1:
         first, last = weekly.iloc[0], weekly.iloc[-1]
         went = "stayed near" if abs(last - first) < 0.05 * first else "rose to" if last > first else "fell to"
-        finding = f"The seven-day median {went} {phrases.length(last)}; it began at {phrases.length(first)}."
+        finding = (
+            f"The seven-day median {went} {phrases.length(last)}; the first full week's was {phrases.length(first)}."
+        )
     with chart("daily", finding, f"Length of sessions by day, {phrases.days(request.period)}") as (
         figure,
         axes,
     ):
-        if len(weekly):
+        if daily["timed_sessions"].sum():
             axes.plot(
                 daily["dt"],
                 daily["p90_duration"] / 60,
@@ -112,32 +115,35 @@ def _interval(low: float, high: float) -> str:
     return f"{phrases.length(low)} to {phrases.length(high)}" if low else f"under {phrases.length(high)}"
 
 
-def _busy_chart(
-    frame: pd.DataFrame, name: str, names: Sequence[str], ticks: Sequence[str], title: str, axis: str
-) -> Chart:
-    finding = phrases.NO_SESSIONS
-    if frame["sessions"].sum():
-        busiest = int(frame["sessions"].astype(int).to_numpy().argmax())
-        share = phrases.percent(frame["sessions"].iloc[busiest] / frame["sessions"].sum())
-        finding = f"{names[busiest]} is busiest, with {share} of timed sessions."
-    with chart(name, finding, title, height=3.0) as (figure, axes):
-        axes.bar(ticks, frame["sessions"].astype(int), color=figures.BLUE, width=0.8)
-        figures.count_axis(axes, "sessions")
-        axes.set_xlabel(axis)
-    return figure
-
-
 def _hourly_chart(tables: Frames, request: Request) -> Chart:
     names = [f"The hour from {hour:02d}:00 UTC" for hour in range(24)]
-    ticks = [f"{hour:02d}" for hour in range(24)]
-    title = f"Sessions by hour of their start, {phrases.days(request.period)}"
-    return _busy_chart(tables["hourly"], "hourly", names, ticks, title, "hour, UTC")
+    subtitle = f"Sessions by hour of their start, {phrases.days(request.period)}"
+    counts = tables["hourly"]["sessions"].astype(float)
+    return _busy_chart("hourly", names, [name[14:16] for name in names], counts, "sessions", subtitle, "hour, UTC")
 
 
 def _weekdays_chart(tables: Frames, request: Request) -> Chart:
+    days_of = Counter(day.weekday() for day in request.period.days())  # some weekdays occur more often than others
+    counts = [
+        count / max(1, days_of[day]) for day, count in enumerate(tables["weekdays"]["sessions"].astype(int).tolist())
+    ]
+    subtitle = f"Sessions a day by weekday of their start, {phrases.days(request.period)}"
     ticks = [name[:3] for name in _WEEKDAYS]
-    title = f"Sessions by weekday of their start, {phrases.days(request.period)}"
-    return _busy_chart(tables["weekdays"], "weekdays", _WEEKDAYS, ticks, title, "weekday, UTC")
+    return _busy_chart("weekdays", _WEEKDAYS, ticks, pd.Series(counts), "sessions a day", subtitle, "weekday, UTC")
+
+
+def _busy_chart(
+    name: str, names: Sequence[str], ticks: Sequence[str], counts: "pd.Series", unit: str, subtitle: str, axis: str
+) -> Chart:
+    finding = phrases.NO_SESSIONS
+    if counts.sum():
+        busiest = int(counts.to_numpy().argmax())
+        finding = f"{names[busiest]} is busiest, with {counts.iloc[busiest]:,.3g} {unit}."
+    with chart(name, finding, subtitle, height=3.0) as (figure, axes):
+        axes.bar(ticks, counts, color=figures.BLUE, width=0.8)
+        figures.count_axis(axes, unit)
+        axes.set_xlabel(axis)
+    return figure
 
 
 def _stages_chart(tables: Frames, request: Request) -> Chart:

@@ -38,8 +38,11 @@ class Chart:
 
     def png(self) -> bytes:
         """The picture, at twice the pixels of its size on the page."""
+        import matplotlib as mpl
+
         buffer = io.BytesIO()
-        with warnings.catch_warnings():  # a caller's script may have no glyph here; the table has the text
+        with mpl.rc_context(fname=_STYLE), warnings.catch_warnings():  # the last labels are made while drawing
+            # A caller's script may have no glyph here; the table has the text.
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
             self.figure.savefig(buffer, format="png", dpi=_PIXELS_PER_INCH * _PNG_SCALE, metadata={"Software": None})
         return buffer.getvalue()

@@ -41,7 +41,7 @@ class Found:
     def notice(self) -> Sentence | None:
         """What makes the answer less than it seems: rejected lines, a lake that has stopped filling; else None."""
         rejected = self.facts["rejected"]
-        said = [self.stale()]
+        said = [phrases.stale(self.facts["newest_day"], self.request.period)]
         if rejected:
             said.append(f"{phrases.many(rejected, 'line')} could not be read and count nowhere; "
                         "`analytics-lib check` lists them.")  # fmt: skip
@@ -52,24 +52,13 @@ class Found:
     def caveats(self) -> Sentence:
         """What the figures rest on, and when to mistrust them."""
         facts, values = self.facts, self.request.parameters
-        said = [f"{phrases.many(facts['records'], 'session record')}, {phrases.days(self.request.period)}, "
-                f"read by {facts['engine']}; {phrases.number(facts['rejected'])} lines rejected, "
-                f"{phrases.number(facts['duplicates'])} repeated copies counted once."]  # fmt: skip
+        said = [f"{phrases.many(facts['records'], 'session record')} of {phrases.days(self.request.period)} from "
+                f"{facts['data']}, read by {facts['engine']}; {phrases.many(facts['rejected'], 'line')} rejected, "
+                f"{phrases.many(facts['duplicates'], 'duplicate')} folded."]  # fmt: skip
         said += [f"{each.name} = {values[each.name]:,}: {each.meaning}." for each in self.report.parameters]
         if 0 < facts["records"] < _FEW_SESSIONS:
             said.append(f"With fewer than {_FEW_SESSIONS} sessions, look at the intervals before the rates.")
         return Sentence("\n".join(said))
-
-    def stale(self) -> str:
-        """Says where the newest day with data lies before the period's end; empty where it does not."""
-        newest, end = self.facts["newest_day"], self.request.period.end
-        if newest is None:
-            return "The lake holds no data."
-        if newest >= end:
-            return ""
-        return (
-            f"The newest day with data is {newest}, {phrases.many((end - newest).days, 'day')} before the period's end."
-        )
 
     def chart(self, name: str) -> "Chart":
         """One of the report's figures. Raises UsageError that lists them."""
@@ -104,7 +93,8 @@ class Found:
         """
         if folder is None:
             return
-        facts = {key: value for key, value in self.document().items() if key != "tables"}
+        facts = self.document() | {"data": self.facts["data"]}
+        del facts["tables"]
         try:
             for name, frame in self.tables.items():
                 Path(folder, f"{name}.csv").write_text(frames.csv_text(frame), encoding="utf-8", newline="")

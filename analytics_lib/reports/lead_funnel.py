@@ -42,7 +42,7 @@ def _answer(tables: Frames, request: Request) -> str:
         return f"There were no sessions on {phrases.days(request.period)}."
     share, low, high = _rate_of_all(qualified, sessions)
     return (
-        f"{phrases.number(qualified)} of {phrases.many(sessions, 'session')} were qualified leads "
+        f"{phrases.number(qualified)} of {phrases.many(sessions, 'session')} qualified as leads "
         f"({phrases.percent(share)}; 95 % interval {phrases.percent(low)} to {phrases.percent(high)}), "
         f"{phrases.number(hot)} of them hot; in {phrases.many(sessions - signals, 'session')} "
         f"the agent learned nothing about the caller."

@@ -1,6 +1,7 @@
 """Starts a report: `python -m analytics_lib.reports.new NAME`. New files only, which run as they are."""
 
 import json
+import keyword
 import re
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ _FILES = {
 
 def start_report(name: str, checkout: Path = _CHECKOUT) -> list[Path]:
     """Write the files of a report that counts sessions a day; their paths. Raises ValueError for a name in use."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise ValueError(f"{name!r} is no name for a report; use lower case letters, digits and _, e.g. agent_versions")
     words = {"name": name, "title": name.replace("_", " ").capitalize(), "question": "How many sessions were there?"}
     texts = {

@@ -1,6 +1,7 @@
 """Numbers as a sentence says them."""
 
 import math
+from datetime import date
 
 from analytics_lib.period import Period
 
@@ -32,6 +33,16 @@ def length(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     return f"{whole // 3600:,} h {whole % 3600 // 60} min".removesuffix(" 0 min")
+
+
+def stale(newest: date | None, period: Period) -> str:
+    """Says where the newest day with data lies before the period's end; empty where it does not."""
+    if newest is None:
+        return "The lake holds no data."
+    if newest >= period.end:
+        return ""
+    behind = many((period.end - newest).days, "day")
+    return f"The newest day with data is {newest}, {behind} before the period's end."
 
 
 def days(period: Period) -> str:

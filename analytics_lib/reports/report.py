@@ -1,14 +1,15 @@
 """What a report is: its parameters, its tables, the sentence that answers its question, and its figures."""
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from numbers import Real
 from typing import TYPE_CHECKING, TypeAlias
 
 from analytics_lib.errors import ParameterError, UsageError
 from analytics_lib.period import Period
+from analytics_lib.record import Mistyped, read_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,13 +53,13 @@ class Parameter:
     meaning: str
 
     def parse(self, value: object) -> int | float:
-        """The value as a number. Raises ParameterError for anything else, and below 0."""
+        """The value as a number. Raises ParameterError for anything else, below 0 and beyond 10^15."""
         try:
-            number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number) or number < 0:
-            raise ParameterError(f"{self.name} is a number from 0, e.g. {self.default:g}; {value!r} is none")
+            number = read_number(float(value) if isinstance(value, Real) and not isinstance(value, bool) else value)
+        except Mistyped:
+            number = None
+        if number is None or number < 0:
+            raise ParameterError(f"{self.name} is a number from 0 to 10^15, e.g. {self.default:g}; {value!r} is none")
         return int(number) if number.is_integer() else number
 
 

@@ -26,7 +26,8 @@ def wilson(successes: "pd.Series[Any]", trials: "pd.Series[Any]") -> tuple["pd.S
     squared = Z_95**2 / tried
     middle = (share + squared / 2) / (1 + squared)
     margin = Z_95 * np.sqrt(share * (1 - share) / tried + squared / (4 * tried)) / (1 + squared)
-    return (middle - margin).clip(0, 1), (middle + margin).clip(0, 1)
+    low, high = (middle - margin).clip(0, 1), (middle + margin).clip(0, 1)
+    return low.clip(upper=share), high.clip(lower=share)  # rounding may lead past a rate of 0 or 1
 
 
 def with_rate(frame: pd.DataFrame, name: str, successes: str, trials: str) -> pd.DataFrame:

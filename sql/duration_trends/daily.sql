@@ -23,7 +23,7 @@ daily AS (
         SUM(duration_seconds * GREATEST(0E0, 1E0 - ABS((known - 1) * 0.9E0 - (position - 1)))) AS p90_duration,
         SUM(duration_seconds * GREATEST(0E0, 1E0 - ABS((known - 1) * 0.95E0 - (position - 1)))) AS p95_duration,
         SUM(duration_seconds) AS total_duration,
-        CAST(SUM(llm_tokens) AS BIGINT) AS total_tokens,
+        TRY_CAST(SUM(llm_tokens) AS BIGINT) AS total_tokens,
         AVG(avg_latency_ms) AS avg_latency_ms
     FROM recent
     WHERE dt BETWEEN /*:start*/ '2026-01-01' AND /*:end*/ '2026-01-30'

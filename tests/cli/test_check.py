@@ -41,7 +41,7 @@ def test_json_is_one_object_with_the_contract_s_keys_in_order(cli: Any, lake: Pa
 def test_the_text_names_every_kind_of_finding(cli: Any, lake: Path) -> None:
     done = cli("check", "--data", lake, *DAYS)
     assert done.out == (
-        "2026-01-31 to 2026-02-01: 5 files, 3 records, 1 copies folded\n"
+        "2026-01-31 to 2026-02-01: 5 files, 3 records, 1 duplicate folded\n"
         "\n"
         "rejected lines (line 0: the whole file): 1\n"
         "file                                line  reason\n"
@@ -62,7 +62,7 @@ def test_the_text_names_every_kind_of_finding(cli: Any, lake: Path) -> None:
 def test_strict_fails_when_a_line_was_rejected(cli: Any, lake: Path, start: str, status: int) -> None:
     done = cli("check", "--data", lake, "--start", start, "--end", start, "--strict", "--format", "json")
     assert done.status == status
-    assert ("1 lines were rejected" in done.err) == bool(status)
+    assert ("1 line rejected" in done.err) == bool(status)
     assert json.loads(done.out)["start"] == start
 
 

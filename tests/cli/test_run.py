@@ -40,5 +40,5 @@ def test_a_report_lies_in_the_folder_of_its_period(cli: Any, lake: Path) -> None
     assert {"lead_funnel.html", "lead_funnel.ipynb", "stages.csv", "facts.json"} <= set(os.listdir(folder))
     facts = json.loads((folder / "facts.json").read_text())
     assert (facts["records"], facts["rejected"], facts["parameters"]["min_team_size"]) == (3, 1, 7.5)
-    assert "1 reports, 2026-01-31 to 2026-02-03: 3 records, 1 copies folded, 1 lines rejected" in done.err
-    assert "the newest day with data is 2026-02-01" in done.err
+    assert f"1 report, 2026-01-31 to 2026-02-03: 3 records from {lake}, 1 duplicate folded, 1 line rejected" in done.err
+    assert "The newest day with data is 2026-02-01" in done.err

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import analytics_lib
 from analytics_lib.engines.duckdb import DuckDBEngine
 from analytics_lib.engines.frames import rows
 from analytics_lib.errors import LakeError, QueryError, StatementError
@@ -326,3 +327,11 @@ def test_nothing_is_left_in_the_working_folder(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(work)
     ids(DuckDBEngine(root))
     assert list(work.iterdir()) == []
+
+
+def test_texts_of_fifty_megabytes_stop_no_query(tmp_path: Path) -> None:
+    root = lake_of(
+        tmp_path, *(session(_session_id=f"s{number}", tool_calls=[call(query="x" * 50_000_000)]) for number in range(2))
+    )
+    frame = analytics_lib.open(root, "duckdb").sql("SELECT LENGTH(query) AS letters FROM tool_calls")
+    assert list(frame["letters"]) == [50_000_000] * 2

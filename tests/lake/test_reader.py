@@ -14,6 +14,7 @@ import pytest
 from analytics_lib.errors import LakeError
 from analytics_lib.lake import reader, reading
 from analytics_lib.lake.tables import Tables
+from tests.compare import contract_columns
 from tests.wild import at, call, encode, key, lake_of, session, write
 
 DAY = "2026-02-01"
@@ -47,7 +48,7 @@ def within_seconds(seconds: float, work: Callable[[], Any]) -> Any:
 def test_a_record_is_a_row_and_each_of_its_calls_another(tmp_path: Path) -> None:
     lake_of(tmp_path, session(tool_calls=[call(error=" timed out ", duration_ms=1), 7, call("book", cancelled=True)]))
     counts, sessions, calls = read(tmp_path)
-    assert sessions == [
+    assert [contract_columns(row) for row in sessions] == [
         {
             "dt": DAY,
             "session_id": "room-1",
@@ -73,7 +74,7 @@ def test_a_record_is_a_row_and_each_of_its_calls_another(tmp_path: Path) -> None
     nothing = {"query": None, "results_found": None, "offset_seconds": None}
     first = {"call_index": 1, "tool": "search", "error": "timed out", "cancelled": None, "duration_ms": 1.0}
     third = {"call_index": 3, "tool": "book", "error": None, "cancelled": True, "duration_ms": None}
-    assert calls == [
+    assert [contract_columns(row) for row in calls] == [
         {**same, **nothing, **first, "outcome": "error"},
         {**same, **nothing, **third, "outcome": "cancelled"},
     ]
@@ -298,3 +299,16 @@ def test_a_folder_that_vanished_or_cannot_be_listed_is_one_rejected_line(tmp_pat
     counts = reader.read_day(tmp_path, "2026-02-01", Tables())
     assert (counts.records, counts.rejected) == (0, 1)
     assert counts.examples[0].startswith("sessions/dt=2026-02-01: the folder")
+
+
+def test_both_ways_of_reading_agree_on_a_duration_as_long_as_the_time_since_1970(tmp_path: Path) -> None:
+    for number, (seconds, duration) in enumerate([(1738000000.1234, 1738000000.1232), (1738000000.5, 1738000000.5)]):
+        for form in (float, str):
+            lake_of(
+                tmp_path,
+                session(_session_id=f"{number}{form.__name__}", _timestamp=seconds, duration_seconds=form(duration)),
+            )
+    rows = [row for batch in reading.batches(tmp_path, ["2025-01-27"]) for row in batch.sessions.to_pylist()]
+    found = {row["session_id"]: row["duration_seconds"] for row in rows}
+    assert found["0float"] == found["0str"]
+    assert found["1float"] == found["1str"] == 1738000000.5

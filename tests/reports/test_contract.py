@@ -128,4 +128,4 @@ def test_every_figure_draws_on_any_lake_and_says_its_finding(
         assert chart.name == figure
         assert len(chart.alt) > 20
         assert not {"nan", "<NA>", "None"} & set(chart.alt.replace(".", " ").split())
-    assert chart.png().startswith(b"\x89PNG\r\n")
+        assert chart.png().startswith(b"\x89PNG\r\n")

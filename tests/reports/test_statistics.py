@@ -79,3 +79,11 @@ def test_every_combination_of_keys_has_a_row_in_order_with_counts_of_0() -> None
 
 def test_the_days_of_a_period_are_written_as_sql_does() -> None:
     assert statistics.days(Period(date(2026, 1, 31), date(2026, 2, 1))) == ["2026-01-31", "2026-02-01"]
+
+
+def test_the_interval_holds_its_rate_also_where_rounding_would_leave_it_out() -> None:
+    trials = pd.Series(range(1, 1001), dtype="Int64")
+    for successes in (trials, trials * 0):
+        low, high = statistics.wilson(successes, trials)
+        share = statistics.rate(successes, trials)
+        assert ((low <= share) & (share <= high)).all()
