@@ -22,6 +22,11 @@ class Settings:
     engine: str
 
 
+def samples() -> Path:
+    """The lake of made-up sessions that ships with the project."""
+    return resources.path("data", "samples")
+
+
 def load(
     data: str | Path | None = None,
     engine: str | None = None,
@@ -36,7 +41,7 @@ def load(
     written = _from_file((folder or Path.cwd()) / FILE)
     if data == "" or engine == "":
         raise UsageError("an empty --data or --engine names nothing; give a folder, or leave the option out")
-    data = data or environment.get("ANALYTICS_DATA") or written.get("data") or resources.path("data", "samples")
+    data = data or environment.get("ANALYTICS_DATA") or written.get("data") or samples()
     engine = engine or environment.get("ANALYTICS_ENGINE") or written.get("engine") or ENGINES[0]
     if engine not in ENGINES:
         raise SettingsError(f"there is no engine {engine!r}; there are {', '.join(ENGINES)}")

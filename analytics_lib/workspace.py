@@ -78,7 +78,7 @@ class Lake:
         counts = self.engine.counts(period)
         return {
             "engine": self.engine.name,
-            "data": self.root,
+            "data": self.root + (" (made-up samples)" if self.root == str(settings.samples()) else ""),
             "newest_day": self.engine.newest_day(max(period.end, periods.today())),  # not a folder of the future
             "records": counts.records,
             "rejected": counts.rejected,

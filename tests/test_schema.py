@@ -98,19 +98,20 @@ def test_a_generated_file_is_what_the_schema_says(path: str) -> None:
 def edited_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout in which one line of schema.py is new, after `make generate`."""
     new = 'Field("zz_added", NUMBER, "what the lead could spend", "EUR", examples=(500.0, 20000.0)),'
-    return copied_with(new, tmp_path_factory.mktemp("checkout") / "analytics", "analytics_lib", "docs", "sql")
+    copy = tmp_path_factory.mktemp("checkout") / "analytics"
+    return copied_with(f"    {new}\n", '    Field("urgency", ', copy, "analytics_lib", "docs", "sql")
 
 
-def copied_with(signal: str, copy: Path, *folders: str) -> Path:
-    """A copy of these folders of the checkout, with that line before the signal `urgency`, after `make generate`."""
+def copied_with(new: str, place: str, copy: Path, *folders: str) -> Path:
+    """A copy of these folders of the checkout, with a line before that place in schema.py, after `make generate`."""
     for name in folders:
         shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "_bundled"))
     shutil.copy(CHECKOUT / "pyproject.toml", copy)
     (copy / "data" / "samples").mkdir(parents=True)
     schema = copy / "analytics_lib" / "schema.py"
-    before, found, after = schema.read_text().partition('    Field("urgency", ')
+    before, found, after = schema.read_text().partition(place)
     assert found
-    schema.write_text(f"{before}    {signal}\n{found}{after}")
+    schema.write_text(before + new + found + after)
     done = python(copy, "-m", "analytics_lib.generate")
     assert done.returncode == 0, done.stderr
     return copy
@@ -170,9 +171,11 @@ def test_generating_twice_changes_nothing_and_check_names_what_is_old(edited_che
 @pytest.mark.slow
 def test_after_the_readme_s_recipe_the_tests_of_the_record_still_pass(tmp_path: Path) -> None:
     recipe = (CHECKOUT / "README.md").read_text(encoding="utf-8").partition("\n## Add a field\n")[2]
-    block = re.search(r"^```\w*\n(.*?)\n```$", recipe.partition("\n## ")[0], re.DOTALL | re.MULTILINE)
+    block = re.search(r"^```diff\n(.*?)^```$", recipe.partition("\n## ")[0], re.DOTALL | re.MULTILINE)
     assert block, "README.md shows no line to add"
-    copy = copied_with(block[1], tmp_path / "analytics", "analytics_lib", "docs", "notebooks", "sql", "tests")
+    (new,) = (line.removeprefix("+") for line in block[1].splitlines(keepends=True) if line.startswith("+"))
+    folders = ("analytics_lib", "docs", "notebooks", "sql", "tests")
+    copy = copied_with(new, "))  # fmt: skip\n\nTOOL_CALLS", tmp_path / "analytics", *folders)
     where = python(copy, "-c", "import analytics_lib, tests.compare as c; print(analytics_lib.__file__, c.ADDED)")
     assert where.stdout.startswith(f"{copy}/"), where.stderr
     assert "'discovered_signals." in where.stdout, "the line adds a signal that the contract does not know"

@@ -13,7 +13,7 @@ import pytest
 
 from analytics_lib.reports import catalogue
 from tests import reference
-from tests.wild import call, lake_of, session
+from tests.wild import at, call, lake_of, session
 
 DAYS = ("--start", "2026-01-31", "--end", "2026-02-01")
 KEYS = ["report", "engine", "start", "end", "parameters", "newest_day", "records", "rejected", "duplicates",
@@ -307,3 +307,24 @@ def test_an_escape_sequence_stays_what_it_was_in_json_and_csv_for_programs(cli: 
     words = ("sql", "SELECT tool FROM tool_calls", "--data", tmp_path / "lake", "--format")
     assert json.loads(cli(*words, "json").out) == [{"tool": ESCAPES}]
     assert cli(*words, "csv").out == f"tool\n{ESCAPES}\n"
+
+
+def test_a_folder_of_the_future_does_not_hide_a_stale_lake(cli: Any, tmp_path: Path) -> None:
+    root = lake_of(tmp_path, session(), session(_timestamp=at("2199-01-01T10:00:00")))
+    done = cli("report", "lead_funnel", "--data", root, "--last", 7, "--max-age", 2, "--table", "stages")
+    assert (done.status, "The newest day with data is 2026-02-01" in done.err) == (3, True)
+
+
+def test_an_empty_data_option_is_not_taken_for_the_samples(cli: Any) -> None:
+    done = cli("report", "lead_funnel", "--data", "")
+    assert (done.status, "an empty --data" in done.err) == (2, True)
+
+
+def test_the_samples_are_called_made_up(cli: Any) -> None:
+    assert "(made-up samples)" in cli("report", "lead_funnel", "--table", "stages").err
+
+
+def test_home_is_understood_in_a_setting(cli: Any, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(lake.parent))
+    monkeypatch.setenv("ANALYTICS_DATA", f"~/{lake.name}")
+    assert cli("check").status == cli("report", "lead_funnel", "--table", "stages").status == 0

@@ -312,3 +312,15 @@ def test_both_ways_of_reading_agree_on_a_duration_as_long_as_the_time_since_1970
     found = {row["session_id"]: row["duration_seconds"] for row in rows}
     assert found["0float"] == found["0str"]
     assert found["1float"] == found["1str"] == 1738000000.5
+
+
+def test_a_module_in_the_working_folder_is_not_taken_for_one_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lake_of(tmp_path, *(session(_timestamp=at(f"2026-02-0{day}T10:00:00")) for day in (1, 2)))
+    (tmp_path / "numpy.py").write_text("raise SystemExit('hijacked')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reading, "_FILES_WORTH_A_WORKER", 0)
+    monkeypatch.setattr(reading, "_processors", lambda: 2)
+    read = list(reading.read(root, ["2026-02-01", "2026-02-02"]))
+    assert sum(batch.sessions.num_rows for batch in read) == 2

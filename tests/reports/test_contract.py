@@ -129,3 +129,11 @@ def test_every_figure_draws_on_any_lake_and_says_its_finding(
         assert len(chart.alt) > 20
         assert not {"nan", "<NA>", "None"} & set(chart.alt.replace(".", " ").split())
         assert chart.png().startswith(b"\x89PNG\r\n")
+
+
+def test_a_dollar_in_a_query_is_no_formula_wherever_it_stands(tmp_path: Path) -> None:
+    texts = ("p1", "p2", "is it $10% or $20 a month", "cost $5_ or $6", "$$", "zz")
+    calls = [call(text, query=text, results_found=False) for text in texts]
+    lake = analytics_lib.open(lake_of(tmp_path, session(tool_calls=calls)), "duckdb")
+    found = lake.report("tool_failures")
+    assert all(found.chart(name).png() for name in found.report.figures)
