@@ -74,6 +74,7 @@ def test_nothing_that_a_caller_said_runs_or_loads(browser, page):
 )
 def test_the_check_finds_the_fault(browser, tmp_path, body, fault):
     path = tmp_path / "page.html"
-    path.write_text(f"<!DOCTYPE html><html lang=en><title>t</title><main>{body}</main></html>")
+    policy = "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'\">"  # must not hide a fault
+    path.write_text(f"<!DOCTYPE html><html lang=en>{policy}<title>t</title><main>{body}</main></html>")
     with pytest.raises(AssertionError, match=fault):
         check_page(browser, path)
