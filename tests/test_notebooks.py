@@ -97,7 +97,7 @@ def test_the_csv_files_hold_the_library_s_tables(tmp_path: Path) -> None:
             header, *lines = csv.reader(file)
         assert header == list(found.tables[name])
         assert len(lines) == len(rows)
-    assert json.loads((tmp_path / "facts.json").read_text()) == document
+    assert json.loads((tmp_path / "facts.json").read_text()) == document | {"data": found.facts["data"]}
 
 
 def test_explore_runs_as_it_is(tmp_path: Path) -> None:
