@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from analytics_lib import period as periods
 from analytics_lib import settings
 from analytics_lib.engines import sqlfile
-from analytics_lib.errors import ParameterError, SettingsError
+from analytics_lib.errors import ParameterError, SettingsError, SqlFileError
 from analytics_lib.period import Period
 from analytics_lib.reports import catalogue
 from analytics_lib.reports.found import Found
@@ -115,7 +115,11 @@ class Lake:
                     f"{origin} uses no parameter {name!r}; it uses {', '.join(sorted(used)) or 'none'}"
                 )
         days = {"start": period.start, "end": period.end, "window_start": period.start}
-        result = self.engine.query(sqlfile.bind(query, {**days, **parameters}, origin), period, origin)
+        try:
+            bound = sqlfile.bind(query, {**days, **parameters}, origin)
+        except SqlFileError as error:  # here whoever asks gives the values, and wrong ones are wrong usage
+            raise ParameterError(f"{error} (on the command line: --param NAME=VALUE)") from None
+        result = self.engine.query(bound, period, origin)
         result.frame.attrs.update(self._facts(period, [result], time.perf_counter() - started))
         return result.frame
 

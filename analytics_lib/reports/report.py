@@ -38,11 +38,6 @@ class Type(Enum):
         """The pandas dtype."""
         return self.value[0]
 
-    @property
-    def unit(self) -> str:
-        """The unit, where the column has one."""
-        return self.value[1]
-
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
