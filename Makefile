@@ -14,11 +14,11 @@ RENEW := $(if $(shell $(HERE) && echo here),,renew)
 CHECKS := check-lint check-format check-types check-sql check-floors check-notebooks check-generated
 
 .NOTPARALLEL:
-.PHONY: help report test test-fast check $(CHECKS) bench lab docs generate lock new-report clean renew
+.PHONY: help report test test-fast check $(CHECKS) bench trino local-athena lab docs generate lock new-report clean renew
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1	\2/p' Makefile | while IFS='	' read -r name text; do \
-		printf 'make %-11s %s\n' "$$name" "$$text"; done
+		printf 'make %-12s %s\n' "$$name" "$$text"; done
 
 report: .venv/.analytics  ## the three reports on the samples: HTML, PNG and CSV in reports/
 	@echo 'Running the reports on data/samples ...'
@@ -67,6 +67,13 @@ check-generated: .venv/.dev
 
 bench: .venv/.dev  ## speed and memory on a large generated lake (options: ARGS="--help")
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+trino: .venv/.dev  ## fetch Trino, which the tests of Athena and local-athena need (965 MB, once; with Maven)
+	@$(BIN)/python -m tests.local_athena --fetch
+
+local-athena: trino  ## an Athena on this machine with the samples in it, to try the commands (until Ctrl-C)
+	@echo 'Starting S3, Glue and Athena on this machine (about 20 seconds) ...'
+	@exec $(BIN)/python -m tests.local_athena --samples data/samples $(ARGS)
 
 lab: .venv/.lab  ## JupyterLab in notebooks/ (more for it: ARGS="--no-browser")
 	@cd notebooks && ../$(BIN)/jupyter-lab $(ARGS)

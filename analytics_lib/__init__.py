@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["open"]
 
 
-def open(data: str | Path | None = None, engine: str | None = None, cache: bool = True) -> "Lake":
-    """The lake at `data`: a folder that holds `sessions/dt=YYYY-MM-DD/`, or the samples that ship with the project.
+def open(
+    data: str | Path | None = None, engine: str | None = None, cache: bool = True, **athena: str | float | bool
+) -> "Lake":
+    """The lake at `data`: a folder or s3:// prefix that holds `sessions/dt=YYYY-MM-DD/`, or the shipped samples.
 
-    What is not given comes from ANALYTICS_DATA and ANALYTICS_ENGINE, then from analytics.toml in the working folder.
-    `cache` has no effect yet. Raises LakeError where there is no lake, SettingsError for settings that cannot be used.
+    What is not given comes from ANALYTICS_DATA and ANALYTICS_ENGINE, then from analytics.toml in the working folder;
+    `athena` are the settings of that engine (database, workgroup, catalog, output, max_usd, fresh). `cache` has no
+    effect yet. Raises LakeError where there is no lake, SettingsError for settings that cannot be used.
     """
     from analytics_lib.workspace import open_lake
 
-    return open_lake(data, engine)
+    return open_lake(data, engine, athena)

@@ -8,6 +8,8 @@ AnalyticsError            the work failed; the message says what, where and what
 ├── SettingsError         analytics.toml or an ANALYTICS_* variable cannot be used
 ├── LakeError             the data folder is missing or is no lake
 ├── SqlFileError          a file under sql/ and the parameters given to it do not fit together
+├── AwsError              an AWS service refused or cannot be reached
+├── CostError             a query would cost more than --max-usd
 ├── QueryError            an engine refused or failed a query
 ├── OutputError           a result cannot be written where it should go
 └── NotebookError         a notebook did not run to its end
@@ -48,6 +50,18 @@ class LakeError(AnalyticsError):
 
 class SqlFileError(AnalyticsError):
     """A file under sql/ and the parameters given to it do not fit together."""
+
+
+class AwsError(AnalyticsError):
+    """An AWS service refused or cannot be reached; `code` is the service's word for it, e.g. AccessDenied."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CostError(AnalyticsError):
+    """A query would cost more than --max-usd."""
 
 
 class QueryError(AnalyticsError):

@@ -1,7 +1,7 @@
 """Writes every generated file of the checkout: `python -m analytics_lib.generate [--check]`.
 
-What is generated follows from `analytics_lib/schema.py`: the views under sql/views/, the field table in
-docs/record.md and the samples. `--check` writes nothing, names what is out of date and exits 1.
+What is generated follows from `analytics_lib/schema.py`: the views under sql/views/, Athena's by
+`generate_athena`, the tables of docs/ and the samples. `--check` writes nothing, names what is out of date and exits 1.
 """
 
 import shutil
@@ -10,33 +10,30 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from analytics_lib import generate_athena
+from analytics_lib.generate_athena.layout import NOTICE, described, head
 from analytics_lib.lake.samples import write_samples
 from analytics_lib.reports import catalogue
 from analytics_lib.schema import RECORD, Column, Field, Group, call_columns, session_columns
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SAMPLES = "data/samples"
-_NOTICE = "Generated from analytics_lib/schema.py by `make generate`; do not edit."
 
 
 def view_sql(name: str, grain: str, columns: Sequence[Column]) -> str:
     """The statement that makes a view on DuckDB over the rows that the engine has read."""
     listed = ",\n".join(f"    {column.name}" for column in columns)
-    described = "\n".join(f"--   {column.name:<23}{column.kind.sql_type:<11}{_described(column)}" for column in columns)
-    return f"""-- {name}: {grain}, for the days that are asked for.
--- {_NOTICE}
--- Columns:
-{described}
+    top = head(
+        f"{name}: {grain}, for the days that are asked for.",
+        [(column.name, column.kind.sql_type, described(column)) for column in columns],
+    )
+    return f"""{top}\
 CREATE OR REPLACE VIEW {name} AS
 SELECT
 {listed}
 FROM stored.{name}
 WHERE dt BETWEEN /*:start*/ '2026-01-01' AND /*:end*/ '2026-01-30';
 """
-
-
-def _described(column: Column) -> str:
-    return f"{column.meaning} ({column.unit})" if column.unit else column.meaning
 
 
 def record_table() -> str:
@@ -60,13 +57,13 @@ def _field_rows(parts: Sequence[Field | Group], prefix: str = "") -> Iterator[st
 
 def report_pages() -> str:
     """docs/reports.md: every report's tables and columns."""
-    parts = [f"# The reports\n\n{_NOTICE.replace('schema.py', 'reports/')}"]
+    parts = [f"# The reports\n\n{NOTICE.replace('schema.py', 'reports/')}"]
     for report in map(catalogue.get, catalogue.names()):
         parameters = [f"`{each.name}` = {each.default:g}: {each.meaning}" for each in report.parameters]
         parts.append(f"## {report.title} (`{report.name}`)\n\n{report.question} Parameters: {'; '.join(parameters)}.")
         for table in report.tables:
             columns = ", ".join(f"`{name}` {kind.name.lower()}" for name, kind in table.columns.items())
-            parts.append(f"- [`{table.name}`](../sql/{report.name}/{table.name}.sql) – {table.title}: {columns}")
+            parts.append(f"- [`{table.name}`](../{report.sql_file(table)}) – {table.title}: {columns}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -78,6 +75,7 @@ def texts() -> dict[str, str]:
     return {
         "sql/views/duckdb/sessions.sql": view_sql("sessions", "one row a record", session_columns()),
         "sql/views/duckdb/tool_calls.sql": view_sql("tool_calls", "one row a tool call", call_columns()),
+        **generate_athena.texts(),
         "docs/record.md": f"{before}<!-- fields -->\n{record_table()}<!-- end of fields -->\n{after}",
         "docs/reports.md": report_pages(),
     }

@@ -32,6 +32,10 @@ class Period:
         """True for an ISO date inside the period: ISO dates sort as text as they do in time."""
         return self.start.isoformat() <= day <= self.end.isoformat()
 
+    def covers(self, other: "Period") -> bool:
+        """True where every day of the other is a day of this one."""
+        return self.start <= other.start and other.end <= self.end
+
     def days(self) -> Iterator[date]:
         """Every day of the period, in order."""
         return (self.start + timedelta(days=offset) for offset in range(len(self)))

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 
 class Kind(enum.Enum):
-    """What a field or column holds, as (JSON type, SQL type on DuckDB)."""
+    """What a field or column holds, as (JSON type, type on DuckDB, on Athena, in Glue's catalogue)."""
 
-    TEXT = ("string", "VARCHAR")
-    INTEGER = ("integer", "BIGINT")
-    NUMBER = ("number", "DOUBLE")
-    FLAG = ("boolean", "BOOLEAN")
-    TEXTS = ("array of strings", "VARCHAR[]")
-    INSTANT = ("-", "TIMESTAMP")
+    TEXT = ("string", "VARCHAR", "varchar", "string")
+    INTEGER = ("integer", "BIGINT", "bigint", "bigint")
+    NUMBER = ("number", "DOUBLE", "double", "double")
+    FLAG = ("boolean", "BOOLEAN", "boolean", "boolean")
+    TEXTS = ("array of strings", "VARCHAR[]", "array(varchar)", "array<string>")
+    INSTANT = ("-", "TIMESTAMP", "timestamp(3)", "timestamp")
 
     @property
     def json_type(self) -> str:
@@ -29,6 +29,16 @@ class Kind(enum.Enum):
     def sql_type(self) -> str:
         """The type of a view's column on DuckDB."""
         return self.value[1]
+
+    @property
+    def trino_type(self) -> str:
+        """The type of a view's column on Athena, which speaks Trino's SQL."""
+        return self.value[2]
+
+    @property
+    def glue_type(self) -> str:
+        """The type of a table's column in Glue's catalogue."""
+        return self.value[3]
 
 
 TEXT, INTEGER, NUMBER, FLAG, TEXTS, INSTANT = Kind
@@ -56,6 +66,16 @@ class Group:
     meaning: str
     fields: tuple[Field, ...]
     repeated: bool = False
+
+    @property
+    def trino_type(self) -> str:
+        """The type of the array on Athena, of a repeated group."""
+        return f"array(row({', '.join(f'{field.name} {field.kind.trino_type}' for field in self.fields)}))"
+
+    @property
+    def glue_type(self) -> str:
+        """The type of the array in Glue's catalogue, of a repeated group."""
+        return f"array<struct<{','.join(f'{field.name}:{field.kind.glue_type}' for field in self.fields)}>>"
 
 
 IDENTITY = (
@@ -124,6 +144,16 @@ class Column:
     path: tuple[str, ...] = ()
     lower_case: bool = False
 
+    @property
+    def trino_type(self) -> str:
+        """The column's type on Athena."""
+        return self.kind.trino_type
+
+    @property
+    def glue_type(self) -> str:
+        """The column's type in Glue's catalogue."""
+        return self.kind.glue_type
+
 
 _SHARED = (
     Column("dt", TEXT, "the UTC date of the folder that holds the record, `YYYY-MM-DD`"),
@@ -160,6 +190,17 @@ def _session_details(record: tuple[Field | Group, ...]) -> Iterator[Column]:
 
 def call_columns(record: tuple[Field | Group, ...] = RECORD) -> tuple[Column, ...]:
     """The columns of the view `tool_calls`: one row a call."""
-    calls = next(part for part in record if isinstance(part, Group) and part.repeated)
+    calls = _calls(record)
     details = (_column(field, calls.name) for field in calls.fields)
     return (*_SHARED, _ENDED, _CALL_INDEX, *details, _OUTCOME)
+
+
+def _calls(record: tuple[Field | Group, ...]) -> Group:
+    return next(part for part in record if isinstance(part, Group) and part.repeated)
+
+
+def record_columns(record: tuple[Field | Group, ...] = RECORD) -> tuple[Column | Group, ...]:
+    """The columns of `records`, one row a record with its calls in one array; the last is `dt`, the partition."""
+    details = (column for column in _session_details(record) if column not in _CALL_COUNTS)
+    dt, session_id = _SHARED
+    return (session_id, _STARTED, _ENDED, *details, _calls(record), dt)

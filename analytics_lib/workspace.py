@@ -1,7 +1,7 @@
 """What `analytics_lib.open()` gives: a lake and an engine, and from them reports and ad-hoc SQL."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from analytics_lib import period as periods
 from analytics_lib import settings
 from analytics_lib.engines import sqlfile
-from analytics_lib.errors import ParameterError, SettingsError, SqlFileError
+from analytics_lib.errors import ParameterError, SettingsError, SqlFileError, UsageError
 from analytics_lib.period import Period
 from analytics_lib.reports import catalogue
 from analytics_lib.reports.found import Found
@@ -63,19 +63,32 @@ class Lake:
         started = time.perf_counter()
         read = request.period.widened(report.lookback_days)
         days = {"start": request.period.start, "end": request.period.end, "window_start": read.start}
-        results: dict[str, Result] = {}
-        for table in report.tables:
-            path = f"{report.name}/{table.name}.sql"
-            sql = sqlfile.bind(sqlfile.read(path), {**days, **request.parameters}, f"sql/{path}")
-            results[table.name] = self.engine.query(sql, read, f"sql/{path}")
-        tables = {
-            table.name: table.conform(table.finish(results[table.name].frame, request)) for table in report.tables
+        statements = {
+            origin: sqlfile.bind(sqlfile.read(origin.removeprefix("sql/")), {**days, **request.parameters}, origin)
+            for origin in report.sql_files()
         }
-        facts = self._facts(request.period, list(results.values()), time.perf_counter() - started)
-        return Found(report, request, tables, facts)
+        results = self.engine.queries(statements, read)
+        tables = {
+            table.name: table.conform(table.finish(results[report.sql_file(table)].frame, request))
+            for table in report.tables
+        }
+        return Found(report, request, tables, self._facts(request.period, results, started))
 
-    def _facts(self, period: Period, results: "list[Result]", seconds: float) -> dict[str, Any]:
+    def estimate(self, name: str | None = None, *, start: Day = None, end: Day = None, last: int | None = None) -> Any:
+        """What a report, or without a name one query, would cost on Athena over these days: an `Estimate`.
+
+        Raises UsageError on an engine that nobody bills.
+        """
+        period = self.period(start, end, last)
+        if name is None:
+            return self.engine.estimate(period, 1)
+        report = catalogue.get(name)
+        return self.engine.estimate(period.widened(report.lookback_days), len(report.sql_files()))
+
+    def _facts(self, period: Period, results: "dict[str, Result]", started: float) -> dict[str, Any]:
         counts = self.engine.counts(period)
+        if counts.query:
+            results = {**results, "count of raw lines": counts.query}
         return {
             "engine": self.engine.name,
             "data": self.root + (" (made-up samples)" if self.root == str(settings.samples()) else ""),
@@ -84,10 +97,12 @@ class Lake:
             "rejected": counts.rejected,
             "rejected_examples": list(counts.examples),
             "duplicates": counts.duplicates,
-            "bytes_scanned": counts.bytes_scanned + sum(result.bytes_scanned for result in results),
-            "seconds": seconds,
-            "query_ids": [result.query_id for result in results if result.query_id],
-            "cost_usd": sum(result.cost_usd for result in results),
+            "bytes_scanned": counts.bytes_scanned + sum(result.bytes_scanned for result in results.values()),
+            "seconds": time.perf_counter() - started,
+            "query_ids": [result.query_id for result in results.values() if result.query_id],
+            "cost_usd": sum(result.cost_usd for result in results.values()),
+            "predicted_usd": sum(result.predicted_usd for result in results.values()),
+            "queries": [{"name": name, **result.facts()} for name, result in results.items() if result.query_id],
         }
 
     def sql(
@@ -108,29 +123,72 @@ class Lake:
         """
         started = time.perf_counter()
         period = self.period(start, end, last)
-        used = sqlfile.parameters(query)
-        for name in parameters:
-            if name not in used:
-                raise ParameterError(
-                    f"{origin} uses no parameter {name!r}; it uses {', '.join(sorted(used)) or 'none'}"
-                )
-        days = {"start": period.start, "end": period.end, "window_start": period.start}
-        try:
-            bound = sqlfile.bind(query, {**days, **parameters}, origin)
-        except SqlFileError as error:  # here whoever asks gives the values, and wrong ones are wrong usage
-            raise ParameterError(f"{error} (on the command line: --param NAME=VALUE)") from None
-        result = self.engine.query(bound, period, origin)
-        result.frame.attrs.update(self._facts(period, [result], time.perf_counter() - started))
+        result = self.engine.queries({origin: _bound(query, period, parameters, origin)}, period)[origin]
+        result.frame.attrs.update(self._facts(period, {origin: result}, started))
         return result.frame
 
+    def save(
+        self,
+        query: str,
+        path: str | Path,
+        *,
+        start: Day = None,
+        end: Day = None,
+        last: int | None = None,
+        origin: str = "the query",
+        **parameters: sqlfile.Value,
+    ) -> dict[str, Any]:
+        """Write a query's rows to a Parquet file, without holding all of them here; returns the facts of the run.
 
-def open_lake(data: str | Path | None = None, engine: str | None = None, progress: Progress | None = None) -> Lake:
+        As `sql` otherwise; on Athena the rows come in no order.
+        """
+        started = time.perf_counter()
+        period = self.period(start, end, last)
+        result = self.engine.save(_bound(query, period, parameters, origin), period, origin, Path(path))
+        return self._facts(period, {origin: result}, started)
+
+
+def _bound(query: str, period: Period, parameters: Mapping[str, sqlfile.Value], origin: str) -> str:
+    used = sqlfile.parameters(query)
+    for name in parameters:
+        if name not in used:
+            raise ParameterError(f"{origin} uses no parameter {name!r}; it uses {', '.join(sorted(used)) or 'none'}")
+    days = {"start": period.start, "end": period.end, "window_start": period.start}
+    try:
+        return sqlfile.bind(query, {**days, **parameters}, origin)
+    except SqlFileError as error:  # here whoever asks gives the values, and wrong ones are wrong usage
+        raise ParameterError(f"{error} (on the command line: --param NAME=VALUE)") from None
+
+
+def open_lake(
+    data: str | Path | None = None,
+    engine: str | None = None,
+    athena: Mapping[str, object] | None = None,
+    progress: Progress | None = None,
+) -> Lake:
     """The lake at `data` on that engine; what is not given comes from the settings. Raises LakeError, SettingsError."""
-    chosen = settings.load(data, engine)
+    chosen = settings.load(data, engine, athena)
+    if not chosen.data.startswith("s3://"):
+        return _local(chosen, progress)
+    from analytics_lib.lake.s3 import Location
+
+    location = Location.parse(chosen.data)
+    if chosen.engine == "duckdb":
+        from analytics_lib.engines.s3duckdb import SyncedEngine
+
+        return Lake(str(location), SyncedEngine(location, progress))
+    try:
+        from analytics_lib.engines.athena import AthenaEngine
+    except ImportError:
+        raise SettingsError(
+            "Athena needs the extra `athena`; install it with: pip install 'analytics_lib[athena]'"
+        ) from None
+    return Lake(str(location), AthenaEngine(location, chosen.athena, progress))
+
+
+def _local(chosen: settings.Settings, progress: Progress | None) -> Lake:
     if chosen.engine == "athena":
-        raise SettingsError("the engine athena is not built yet; use --engine duckdb")
-    if chosen.data.startswith("s3://"):
-        raise SettingsError(f"{chosen.data} is on S3, which cannot be read yet; give a local folder")
+        raise UsageError(f"Athena reads a lake on S3: add --data s3://BUCKET/PREFIX; {chosen.data} is a local folder")
     from analytics_lib.engines.duckdb import DuckDBEngine
 
     root = Path(chosen.data).expanduser()

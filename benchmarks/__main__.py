@@ -16,7 +16,7 @@ from analytics_lib.cli.progress import Progress
 from analytics_lib.errors import AnalyticsError
 from analytics_lib.lake.samples import LAST_DAY, write_samples
 from analytics_lib.reports import catalogue
-from benchmarks import measure
+from benchmarks import measure, sync
 from tests.compare import assert_same_reports
 
 _RUNS, _COMMAND_RUNS = 3, 5
@@ -51,7 +51,7 @@ def main() -> None:
             write_samples(lake, days=arguments.days, sessions_per_day=1000, bytes_per_session=5000, progress=progress)
         start, end = LAST_DAY - timedelta(days=arguments.days - 1), LAST_DAY
         checksum = _checksum(lake, max(start, end - timedelta(days=_CHECKED_DAYS - 1)), end)
-        figures = [*_ratios(lake, str(start), str(end)), *_commands(lake, str(end))]
+        figures = [*_ratios(lake, str(start), str(end)), *_commands(lake, str(end)), *_sync()]
     except KeyboardInterrupt:
         sys.exit("\ninterrupted; the days written so far are kept")
     except AnalyticsError as error:
@@ -111,6 +111,16 @@ def _commands(lake: Path, day: str) -> list[Figure]:
         taken = [measure.seconds(command) for _ in range(_COMMAND_RUNS)]
         figures.append(Figure(f"analytics-lib {name}", median(taken), "s", goal))
     return figures
+
+
+def _sync() -> list[Figure]:
+    _say("sync of 5,000 objects from a server that takes 20 ms to answer")
+    found = sync.measured()
+    return [
+        Figure(f"an object, one after the other (sync: {found['ms']:.2f} ms)", found["single_ms"], "ms"),
+        Figure("sync of 5,000 objects, part of that", found["ms"] / found["single_ms"], "", 0.1),
+        Figure("peak memory of sync", found["mb"], "MB", 150),
+    ]
 
 
 if __name__ == "__main__":

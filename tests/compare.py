@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import analytics_lib
+from analytics_lib.engines import frames
 from analytics_lib.schema import RECORD, Field, Group
+from analytics_lib.workspace import Lake
 from tests import reference
 
 REPORTS = ("lead_funnel", "duration_trends", "tool_failures")
@@ -55,9 +57,12 @@ def contract_paths(counts: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def assert_same_reports(root: Path, start: str, end: str, **parameters: float) -> None:
-    """Every table of every report equals the reference's, and so do the counts of the run."""
-    lake = analytics_lib.open(root, engine="duckdb")
+def assert_same_reports(root: Path, start: str, end: str, lake: Lake | None = None, **parameters: float) -> None:
+    """Every table of every report equals the reference's, and so do the counts of the run.
+
+    `lake` is the same lake on another engine than DuckDB.
+    """
+    lake = lake or analytics_lib.open(root, engine="duckdb")
     read = reference.read(root, start, end)
     for name in REPORTS:
         document = lake.report(name, start=start, end=end, **parameters).document()
@@ -65,6 +70,18 @@ def assert_same_reports(root: Path, start: str, end: str, **parameters: float) -
             assert_same_rows(f"{name}.{table}", document["tables"][table], expected, reference.COLUMNS[name][table])
         counted = {key: document[key] for key in ("records", "duplicates", "rejected")}
         assert counted == {"records": read.records, "duplicates": read.duplicates, "rejected": len(read.rejected)}
+
+
+def assert_same_views(root: Path, start: str, end: str, lake: Lake | None = None) -> None:
+    """Every row of both views, asked for by ad-hoc SQL, equals the reference's."""
+    lake, read = lake or analytics_lib.open(root, engine="duckdb"), reference.read(root, start, end)
+    for view, expected, order, columns in (
+        ("sessions", read.sessions, "dt, session_id, ended_at", reference.SESSION_COLUMNS),
+        ("tool_calls", read.calls, "dt, session_id, ended_at, call_index", reference.CALL_COLUMNS),
+    ):
+        frame = lake.sql(f"SELECT * FROM {view} ORDER BY {order}", start=start, end=end)
+        assert list(contract_columns(dict.fromkeys(frame.columns))) == list(columns), view
+        assert_same_rows(view, [contract_columns(row) for row in frames.rows(frame)], expected, columns)
 
 
 def assert_same_rows(

@@ -8,12 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import analytics_lib
-from analytics_lib.engines import frames
-from analytics_lib.engines.duckdb import DuckDBEngine
 from analytics_lib.lake.quality import check
 from analytics_lib.period import Period, parse_date
 from tests import reference, wild
-from tests.compare import assert_same_reports, assert_same_rows, contract_columns, contract_paths
+from tests.compare import assert_same_reports, assert_same_views, contract_paths
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 thresholds = st.sampled_from([0, 5, 7.5, 100, 1e15])
@@ -40,21 +38,6 @@ def assert_wild_lake_is_read_as_the_contract_says(files: dict[str, bytes], team:
         assert_same_reports(root, start, end, min_team_size=team, min_monthly_volume=volume)
         assert_same_views(root, start, end)
         assert_same_quality(root, start, end)
-
-
-def assert_same_views(root: Path, start: str, end: str) -> None:
-    engine, period, read = (
-        DuckDBEngine(root),
-        Period(parse_date(start), parse_date(end)),
-        reference.read(root, start, end),
-    )
-    for view, expected, order, columns in (
-        ("sessions", read.sessions, "dt, session_id, ended_at", reference.SESSION_COLUMNS),
-        ("tool_calls", read.calls, "dt, session_id, ended_at, call_index", reference.CALL_COLUMNS),
-    ):
-        frame = engine.query(f"SELECT * FROM {view} ORDER BY {order}", period, "test").frame
-        assert list(contract_columns(dict.fromkeys(frame.columns))) == list(columns), view
-        assert_same_rows(view, [contract_columns(row) for row in frames.rows(frame)], expected, columns)
 
 
 def assert_same_quality(root: Path, start: str, end: str) -> None:

@@ -21,6 +21,7 @@ from analytics_lib.schema import (
     Field,
     Group,
     call_columns,
+    record_columns,
     session_columns,
 )
 from tests import reference
@@ -61,6 +62,28 @@ def of_the_contract(columns: tuple[Column, ...]) -> list[tuple[str, str]]:
 def test_the_views_have_the_contract_s_columns_in_its_order() -> None:
     assert of_the_contract(session_columns()) == list(SESSIONS.items())
     assert of_the_contract(call_columns()) == list(TOOL_CALLS.items())
+
+
+def test_a_record_on_athena_has_the_session_s_own_columns_then_its_calls_and_last_its_day() -> None:
+    computed = ("dt", "tool_call_count", "failed_tool_call_count")
+    own = [column.name for column in session_columns() if column.name not in computed]
+    assert [column.name for column in record_columns()] == [*own, "tool_calls", "dt"]
+    types = {column.name: (column.trino_type, column.glue_type) for column in record_columns()}
+    assert {
+        name: types[name] for name in ("started_at", "duration_seconds", "team_size", "integration_needs", "dt")
+    } == {
+        "started_at": ("timestamp(3)", "timestamp"),
+        "duration_seconds": ("double", "double"),
+        "team_size": ("bigint", "bigint"),
+        "integration_needs": ("array(varchar)", "array<string>"),
+        "dt": ("varchar", "string"),
+    }
+    calls = next(part for part in RECORD if isinstance(part, Group) and part.repeated)
+    shorter = replace(calls, fields=calls.fields[:3])
+    assert (shorter.trino_type, shorter.glue_type) == (
+        "array(row(tool varchar, query varchar, results_found boolean))",
+        "array<struct<tool:string,query:string,results_found:boolean>>",
+    )
 
 
 def test_the_record_declares_the_contract_s_fields_in_order() -> None:
@@ -135,6 +158,10 @@ def test_an_added_signal_is_in_the_view_the_docs_and_fresh_samples(edited_checko
     view = (edited_checkout / "sql" / "views" / "duckdb" / "sessions.sql").read_text().splitlines()
     assert view[view.index("    zz_added,") + 1] == "    urgency,"
     assert "-- zz_added DOUBLE what the lead could spend (EUR)" in (" ".join(line.split()) for line in view)
+    athena = edited_checkout / "sql" / "views" / "athena"
+    named = {file.name for file in athena.glob("*.sql") if "    zz_added,\n" in file.read_text()}
+    assert named == {"records_raw.sql", "records.sql", "sessions.sql"}
+    assert "element_at(discovered_signals, 'zz_added')" in (athena / "records_raw.sql").read_text()
     (row,) = (line for line in (edited_checkout / "docs" / "record.md").read_text().splitlines() if "zz_added" in line)
     assert row.startswith("| `.zz_added` | number | ")
     samples = (edited_checkout / "data" / "samples" / "sessions").rglob("*.json")

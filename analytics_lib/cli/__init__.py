@@ -56,10 +56,13 @@ def _run(words: list[str]) -> int:
     except ImportError:
         _say("the commands need the extra `analytics`; install it with: pip install 'analytics_lib[analytics]'")
         return _FAILED
-    from analytics_lib.cli.commands import group
+    from analytics_lib.cli import aws_commands, commands
 
+    commands.group.add_command(aws_commands.athena)
+    commands.group.add_command(aws_commands.compact)
+    commands.group.add_command(aws_commands.sync)
     try:
-        status: int | None = group.main(words, prog_name="analytics-lib", standalone_mode=False)
+        status: int | None = commands.group.main(words, prog_name="analytics-lib", standalone_mode=False)
     except click.Abort:
         raise KeyboardInterrupt from None
     except SystemExit:  # so click ends when the reader of our output has gone

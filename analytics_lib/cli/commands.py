@@ -1,8 +1,10 @@
 """The commands. What they share, options and output, lies beside them; heavy imports happen inside."""
 
+import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +13,20 @@ import click
 from analytics_lib import period
 from analytics_lib.cli import options
 from analytics_lib.cli.progress import Progress
-from analytics_lib.errors import UsageError
+from analytics_lib.errors import AwsError, UsageError
 from analytics_lib.reports import phrases
 
 if TYPE_CHECKING:
     from datetime import date
 
+    from analytics_lib.cli.options import Place
+    from analytics_lib.engines.cost import Estimate
+    from analytics_lib.lake.files import Ignored
     from analytics_lib.period import Period
+    from analytics_lib.settings import Settings
 
 _LIMIT_PASSED = 3
+_WORK = "done"  # days that are read, or queries that have ended
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -39,22 +46,21 @@ def group() -> None:
 
 @group.command()
 @click.argument("name")
-@options.lake
+@options.place
 @options.period
 @options.max_age
+@options.estimate
 @options.parameters
 @options.format_of("table", "json", "csv")
 @click.option("--table", help="Only this table of the report.")
 @click.option("--output", type=click.Path(path_type=Path), help="A file; with --format csv, a folder for all tables.")
 def report(
     name: str,
-    data: str | None,
-    engine: str | None,
-    start: str | None,
-    end: str | None,
-    last: int | None,
+    place: "Place",
+    days: dict[str, Any],
     max_age: int | None,
-    param: dict[str, str],
+    estimate: bool,
+    param: dict[str, Any],
     format_: str,
     table: str | None,
     output: Path | None,
@@ -69,12 +75,15 @@ def report(
     from analytics_lib.reports import catalogue
 
     definition = catalogue.get(name)
-    definition.request(period.choose(start, end, last, None), param)
+    definition.request(period.choose(**days, newest=None), param)
     chosen = [definition.table(table).name] if table else [each.name for each in definition.tables]
     if format_ == "csv" and not table and not output:
         raise UsageError(f"csv is one table: add --table with one of {', '.join(chosen)}, or --output with a folder")
-    with Progress("reading days") as progress:
-        found = _open(data, engine, progress).report(name, start=start, end=end, last=last, **param)
+    with Progress(_WORK) as progress:
+        lake = place.open(progress)
+        if estimate:
+            return _say_estimate(lake.estimate(name, **days))
+        found = lake.report(name, **days, **param)
     if format_ == "csv" and not table:
         out.write_folder(found, output)
     else:
@@ -85,22 +94,21 @@ def report(
 @group.command()
 @click.argument("query", required=False)
 @click.option("--file", type=click.Path(path_type=Path), help="Read the query from a file, `-` for standard input.")
-@options.lake
+@options.place
 @options.period
 @options.max_age
+@options.estimate
 @options.parameters
 @options.format_of("table", "json", "csv")
-@click.option("--output", type=click.Path(path_type=Path), help="Write to this file.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write to this file; x.parquet makes it Parquet.")
 def sql(
     query: str | None,
     file: Path | None,
-    data: str | None,
-    engine: str | None,
-    start: str | None,
-    end: str | None,
-    last: int | None,
+    place: "Place",
+    days: dict[str, Any],
     max_age: int | None,
-    param: dict[str, str],
+    estimate: bool,
+    param: dict[str, Any],
     format_: str,
     output: Path | None,
 ) -> int:
@@ -115,31 +123,37 @@ def sql(
     if (query is None) == (file is None):
         raise UsageError('give a query or --file, e.g.: analytics-lib sql "SELECT COUNT(*) AS n FROM sessions"')
     text, origin = (query, "the query") if query is not None else (_read(file), str(file))
-    with Progress("reading days") as progress:
-        lake = _open(data, engine, progress)
-        days = lake.period(start, end, last)
-        frame = lake.sql(text, start=days.start, end=days.end, origin=origin, **param)
+    with Progress(_WORK) as progress:
+        lake = place.open(progress)
+        if estimate:
+            return _say_estimate(lake.estimate(**days))
+        asked = lake.period(**days)
+        between: dict[str, Any] = {"start": asked.start, "end": asked.end, "origin": origin}
+        if output is not None and output.suffix == ".parquet":
+            with out.whole(output) as file:
+                facts = lake.save(text, file, **between, **param)
+            return _finish(facts, asked, max_age, f"{output}, {asked}")
+        frame = lake.sql(text, **between, **param)
     out.write(out.frame_text(frame, format_), output)
-    return _finish(frame.attrs, days, max_age, f"{phrases.many(len(frame), 'row')}, {days}")
+    return _finish(frame.attrs, asked, max_age, f"{phrases.many(len(frame), 'row')}, {asked}")
 
 
 @group.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@options.lake
+@options.place
 @options.period
 @options.max_age
+@options.estimate
 @options.parameters
 @click.option("--output", default="reports", show_default=True,
               help="Folder for the reports; {start} and {end} in it become the period's days.")  # fmt: skip
 def run(
     names: tuple[str, ...],
-    data: str | None,
-    engine: str | None,
-    start: str | None,
-    end: str | None,
-    last: int | None,
+    place: "Place",
+    days: dict[str, Any],
     max_age: int | None,
-    param: dict[str, str],
+    estimate: bool,
+    param: dict[str, Any],
     output: str,
 ) -> int:
     """Execute the notebooks and write a folder a report: HTML page, executed notebook, PNG figures, CSV tables.
@@ -155,21 +169,31 @@ def run(
     from analytics_lib.reports import catalogue
 
     chosen = list(names) or catalogue.names()
-    anytime = period.choose(start, end, last, None)
+    anytime = period.choose(**days, newest=None)
     requests = [catalogue.get(name).request(anytime, param) for name in chosen]
     typed = {key: requests[0].parameters[key] for key in param}
-    lake = _open(data, engine, None)
-    days = lake.period(start, end, last)
-    folder = Path(_with_days(output, days))
-    given = {"data": str(Path(lake.root).resolve()), "engine": lake.engine.name,
-             "start": days.start.isoformat(), "end": days.end.isoformat(), **typed}  # fmt: skip
+    lake = place.open()
+    asked = lake.period(**days)
+    if estimate:
+        for name in chosen:
+            _say_estimate(lake.estimate(name, start=asked.start, end=asked.end))
+        return 0
+    folder = Path(_with_days(output, asked))
+    given = {"data": lake.root if "://" in lake.root else str(Path(lake.root).resolve()), "engine": lake.engine.name,
+             "start": asked.start.isoformat(), "end": asked.end.isoformat(), **typed}  # fmt: skip
+    os.environ.update(place.settings.environment())  # the kernels read the rest of the settings there
     with Progress("cells") as progress:
         made = render.run(chosen, folder, given, notebooks=resources.path("notebooks"), progress=progress.named)
     for each in made:
         click.echo(str(each.page))
     newest = made[0].facts["newest_day"]
-    facts = {**made[0].facts, "newest_day": newest and period.parse_date(newest), "rejected_examples": []}
-    return _finish(facts, days, max_age, f"{phrases.many(len(made), 'report')}, {days}")
+    bill = {
+        "queries": [query for each in made for query in each.facts.get("queries", ())],
+        **{name: sum(each.facts.get(name, 0.0) for each in made) for name in ("cost_usd", "predicted_usd")},
+    }
+    newest = newest and period.parse_date(newest)
+    facts = {**made[0].facts, **bill, "newest_day": newest, "rejected_examples": []}
+    return _finish(facts, asked, max_age, f"{phrases.many(len(made), 'report')}, {asked}")
 
 
 @group.command()
@@ -205,7 +229,7 @@ def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str,
 @options.period
 @options.format_of("table", "json")
 @click.option("--strict", is_flag=True, help="Exit with status 1 when a line was rejected.")
-def check(data: str | None, start: str | None, end: str | None, last: int | None, format_: str, strict: bool) -> int:
+def check(data: str | None, days: dict[str, Any], format_: str, strict: bool) -> int:
     """The data quality of a lake: what was rejected, mistyped, misplaced, unknown or ignored, and where.
 
     \b
@@ -216,12 +240,18 @@ def check(data: str | None, start: str | None, end: str | None, last: int | None
     from analytics_lib.lake import files
     from analytics_lib.lake.quality import check as check_lake
 
-    root = Path(settings.load(data).data).expanduser()
-    files.sessions_folder(root)
-    days = period.choose(start, end, last, files.newest_day(root))
+    chosen = settings.load(data)
+    ignored: list[Ignored] = []
+    if chosen.data.startswith("s3://"):
+        root, asked, ignored = _copied(chosen, days)
+    else:
+        root = Path(chosen.data).expanduser()
+        files.sessions_folder(root)
+        asked = period.choose(**days, newest=files.newest_day(root))
     with Progress("days checked") as progress:
-        quality = check_lake(root, days, progress)
-    click.echo(out.quality_text(quality, days, format_), nl=False)
+        quality = check_lake(root, asked, progress)
+    quality.ignored += ignored
+    click.echo(out.quality_text(quality, asked, format_), nl=False)
     if strict and quality.rejected:
         click.echo(f"analytics-lib: {phrases.many(len(quality.rejected), 'line')} rejected", err=True)
         return 1
@@ -229,8 +259,8 @@ def check(data: str | None, start: str | None, end: str | None, last: int | None
 
 
 @group.command()
-@options.lake
-def doctor(data: str | None, engine: str | None) -> int:
+@options.place
+def doctor(place: "Place") -> int:
     """What works here, what does not, and what to do about it.
 
     \b
@@ -240,16 +270,32 @@ def doctor(data: str | None, engine: str | None) -> int:
     from analytics_lib.cli.doctor import examine
 
     healthy = True
-    for finding in examine(data, engine):
+    for finding in examine(place):
         click.echo(f"{'ok  ' if finding.works else 'FAIL'}  {finding.subject}: {out.printable(finding.text)}")
         healthy = healthy and finding.works
     return 0 if healthy else 1
 
 
-def _open(data: str | None, engine: str | None, progress: "Progress | None") -> Any:
-    from analytics_lib.workspace import open_lake
+def _copied(chosen: "Settings", days: dict[str, Any]) -> "tuple[Path, Period, list[Ignored]]":
+    """A copy of those days of a lake on S3, the days, and what lies there that no reader opens."""
+    from analytics_lib.engines import catalog
+    from analytics_lib.engines.s3duckdb import cache_folder
+    from analytics_lib.lake import s3
+    from analytics_lib.lake.sync import sync
 
-    return open_lake(data, engine, progress)
+    location = s3.Location.parse(chosen.data)
+    asked = period.choose(**days, newest=s3.newest_day(location))
+    with Progress("objects copied") as progress:
+        synced = sync(location, root := cache_folder(location), asked, progress=progress.amounts)
+    with suppress(AwsError):  # whoever may not look at the catalogue does not ask with Athena
+        for day in catalog.days_outside(s3.days(location)[0], chosen.athena.database):
+            click.echo(f"Athena does not see sessions/dt={day}/: run analytics-lib athena setup again", err=True)
+    return root, asked, list(synced.ignored)
+
+
+def _say_estimate(estimate: "Estimate") -> int:
+    click.echo(estimate.text())
+    return 0
 
 
 def _with_days(name: str, days: "Period") -> str:

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analytics_lib.cli.options import Place
 from analytics_lib.errors import AnalyticsError
 
 _PACKAGES = ("pandas", "pyarrow", "duckdb", "msgspec", "matplotlib", "papermill", "nbconvert", "ipykernel")
+
+_ON_AWS = ("boto3", "pyathena", "awswrangler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +23,23 @@ class Finding:
     text: str
 
 
-def examine(data: str | None, engine: str | None) -> Iterator[Finding]:
+def examine(place: Place) -> Iterator[Finding]:
     """Try what the commands need, cheapest first."""
     yield Finding("python", sys.version_info >= (3, 11), f"{platform.python_version()} at {sys.executable}")
     yield from map(_package, _PACKAGES)
     yield _kernel()
-    yield _lake(data, engine)
+    if place.settings.data.startswith("s3://"):
+        yield from (_package(name, "athena") for name in _ON_AWS)
+    yield _lake(place)
+    if place.settings.engine == "athena":
+        yield _catalogue(place)
 
 
-def _package(name: str) -> Finding:
+def _package(name: str, extra: str = "analytics") -> Finding:
     try:
         return Finding(name, True, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
-        return Finding(name, False, "not installed; run: pip install 'analytics_lib[analytics]'")
+        return Finding(name, False, f"not installed; run: pip install 'analytics_lib[{extra}]'")
 
 
 def _kernel() -> Finding:
@@ -46,12 +53,24 @@ def _kernel() -> Finding:
         return Finding("kernel", False, "no kernel `python3`; run: python -m ipykernel install --sys-prefix")
 
 
-def _lake(data: str | None, engine: str | None) -> Finding:
+def _lake(place: Place) -> Finding:
     try:
-        from analytics_lib.workspace import open_lake
-
-        lake = open_lake(data, engine)
+        lake = place.open()
         newest = lake.newest_day
     except (AnalyticsError, ImportError) as error:
         return Finding("data", False, str(error))
     return Finding("data", True, f"{lake.root}, newest day {newest or 'none: it is empty'}, read by {lake.engine.name}")
+
+
+def _catalogue(place: Place) -> Finding:
+    try:
+        from analytics_lib.engines import catalog
+        from analytics_lib.lake.s3 import Location
+
+        outcome = catalog.status(Location.parse(place.settings.data), place.settings.athena)
+    except (AnalyticsError, ImportError) as error:
+        return Finding("athena", False, str(error))
+    wrong = [f"{change.kind} {change.name} {change.action}" for change in outcome.changes if change.action != "current"]
+    if wrong:
+        return Finding("athena", False, f"{', '.join(wrong)}; run: analytics-lib athena setup")
+    return Finding("athena", True, f"database {place.settings.athena.database}, {len(outcome.changes)} entries current")

@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,26 +96,31 @@ def write(text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(printable(text, keep="\n\r\t") if sys.stdout.isatty() else text)
         return
+    with whole(output) as file:
+        file.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def whole(output: Path) -> Iterator[Path]:
+    """A file to write to that is put at `output` at the end: complete or not at all. Raises OutputError."""
     if output.is_dir():
         raise OutputError(
             f"{output} is a folder; give the name of a file in it, e.g. --output {output / 'result.json'}"
         )
     try:
         if output.exists() and not output.is_file():  # a device or a pipe cannot be replaced
-            output.write_text(text, encoding="utf-8", newline="")
+            yield output
             return
         target = os.path.realpath(output)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=os.path.dirname(target), prefix=".analytics-lib-", encoding="utf-8", newline="", delete=False
-        ) as file:
-            try:
-                file.write(text)
-                file.close()
-                os.chmod(file.name, 0o666 & ~_umask())
-                os.replace(file.name, target)
-            except BaseException:
-                os.unlink(file.name)
-                raise
+        descriptor, name = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".analytics-lib-")
+        os.close(descriptor)
+        try:
+            yield Path(name)
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, target)
+        except BaseException:
+            os.unlink(name)
+            raise
     except OSError as error:
         raise OutputError(f"{output} cannot be written: {error.strerror}") from error
 
@@ -150,6 +156,8 @@ def facts_lines(facts: Mapping[str, Any], days: "Period", subject: str) -> Itera
         counted.append(f"{phrases.many(facts['duplicates'], 'duplicate')} folded")
     counted.append(f"{phrases.many(facts['rejected'], 'line')} rejected")
     yield printable(f"{subject}: {', '.join(counted)}")
+    if facts["queries"]:
+        yield f"  {phrases.bill(facts)}"
     for example in facts["rejected_examples"]:
         yield f"  rejected: {printable(example)}"
     if facts["rejected"]:

@@ -27,6 +27,11 @@ class Progress:
         """Show that `done` of `total` are done."""
         self._draw(f"{self._subject}: {done:,} of {total:,}", final=done >= total)
 
+    def amounts(self, done: int, total: int, done_bytes: int, total_bytes: int) -> None:
+        """Show that `done` of `total` are done, with their sizes."""
+        sizes = f"{done_bytes / 1e6:,.1f} of {total_bytes / 1e6:,.1f} MB"
+        self._draw(f"{self._subject}: {done:,} of {total:,}, {sizes}", final=done >= total)
+
     def named(self, name: str, done: int, total: int) -> None:
         """Show that `done` of `total` of `name` are done, beside the others that run."""
         self._states[name] = f"{name} {done}/{total}"

@@ -6,19 +6,20 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import duckdb
 import pyarrow as pa
+from pyarrow import parquet
 
 from analytics_lib.engines import frames, sqlfile
 from analytics_lib.engines.engine import Counts, Result
-from analytics_lib.errors import QueryError, StatementError
+from analytics_lib.errors import QueryError, StatementError, UsageError
 from analytics_lib.lake import files, reading
 from analytics_lib.lake.reader import DayCounts
 from analytics_lib.lake.reading import Batch
@@ -95,18 +96,35 @@ class DuckDBEngine:
             bytes_scanned=sum(day.bytes for day in days),
         )
 
+    def queries(self, statements: Mapping[str, str], period: Period) -> dict[str, Result]:
+        """Run each statement (origin -> SQL) over views that show only the days of `period`. Raises QueryError."""
+        return {origin: self.query(sql, period, origin) for origin, sql in statements.items()}
+
     def query(self, sql: str, period: Period, origin: str) -> Result:
         """Run one statement over views that show only the days of `period`. Raises QueryError, naming `origin`."""
         started = time.perf_counter()
+        return Result(frames.from_arrow(self._table(sql, period, origin)), time.perf_counter() - started)
+
+    def save(self, sql: str, period: Period, origin: str, path: Path) -> Result:
+        """Write one statement's rows to a Parquet file; the result's frame is empty. Raises as `query`."""
+        started = time.perf_counter()
+        table = self._table(sql, period, origin)
+        parquet.write_table(table, path, compression="zstd")
+        return Result(frames.from_arrow(table.slice(0, 0)), time.perf_counter() - started)
+
+    def estimate(self, period: Period, queries: int) -> NoReturn:
+        """Raises UsageError: nothing is billed here."""
+        raise UsageError("an estimate is about Athena: DuckDB reads local files, and nobody bills that")
+
+    def _table(self, sql: str, period: Period, origin: str) -> pa.Table:
         with self._lock:
             self._load(period)
             self._show(period)
             statement = self._only_reading(sql, origin)
             try:
-                table = self._with_enough_memory(lambda: self._run(statement))
+                return self._with_enough_memory(lambda: self._run(statement))
             except duckdb.Error as error:
                 raise QueryError(f"{origin} failed on DuckDB: {self._with_place(error, statement)}") from error
-        return Result(frames.from_arrow(table), time.perf_counter() - started)
 
     def _with_enough_memory(self, step: Callable[[], T]) -> T:
         """What the step gives; where the limit is too low for it, since not everything can spill, without a limit."""

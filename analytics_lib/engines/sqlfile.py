@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 
 
 def read(path: str) -> str:
-    """The text of a file below sql/, e.g. `lead_funnel/stages.sql`. Raises SqlFileError where there is none."""
+    """The text of a file below sql/, e.g. `lead_funnel/daily.sql`. Raises SqlFileError where there is none."""
     file = resources.path("sql", path)
     try:
         return file.read_text(encoding="utf-8")

@@ -90,11 +90,18 @@ def open_day(root: Path, day: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _file_problem(entry: os.DirEntry[str]) -> str:
-    if entry.name.startswith(("_", ".")):
+def name_problem(name: str) -> str:
+    """Why no reader opens a file of this name; empty where readers do."""
+    if name.startswith(("_", ".")):
         return "its name begins with _ or ."
-    if not _READABLE.fullmatch(entry.name):
+    if not _READABLE.fullmatch(name):
         return "its name ends in none of .json .jsonl .ndjson, nor these with .gz"
+    return ""
+
+
+def _file_problem(entry: os.DirEntry[str]) -> str:
+    if problem := name_problem(entry.name):
+        return problem
     if entry.is_file(follow_symlinks=False):
         return ""
     try:

@@ -105,6 +105,8 @@ def _text(value: Any, kind: Type) -> str:
         return phrases.number(value)
     if kind is Type.SECONDS:
         return phrases.length(value)
+    if kind is Type.USD:
+        return f"{value:.4f}"
     if kind in (Type.NUMBER, Type.MILLISECONDS):
         return f"{value:,.1f}".removesuffix(".0")
     if kind is Type.INSTANT:

@@ -12,12 +12,15 @@ from analytics_lib.engines import frames
 from analytics_lib.errors import OutputError, UsageError
 from analytics_lib.reports import phrases
 from analytics_lib.reports.display import Sentence, TableView
-from analytics_lib.reports.report import Report, Request
+from analytics_lib.reports.report import Report, Request, Table
 
 if TYPE_CHECKING:
     from analytics_lib.reports.figures import Chart
 
 _FEW_SESSIONS = 100
+_QUERIES = (
+    "name TEXT, query_id TEXT, bytes_scanned COUNT, seconds SECONDS, cost_usd USD, predicted_usd USD, reused FLAG"
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,14 @@ class Found:
             said.append(f"With fewer than {_FEW_SESSIONS} sessions, look at the intervals before the rates.")
         return Sentence("\n".join(said))
 
+    @property
+    def bill(self) -> TableView | None:
+        """The queries of a run on Athena with what each took and cost; None for an engine that nobody bills."""
+        if not self.facts["queries"]:
+            return None
+        table = Table("facts", f"What it cost: {phrases.bill(self.facts)}", _QUERIES)
+        return TableView(table, table.conform(pd.DataFrame(self.facts["queries"])), len(self.facts["queries"]))
+
     def chart(self, name: str) -> "Chart":
         """One of the report's figures. Raises UsageError that lists them."""
         draw = self.report.figures.get(name)
@@ -94,6 +105,8 @@ class Found:
         if folder is None:
             return
         facts = self.document() | {"data": self.facts["data"]}
+        if self.facts["queries"]:
+            facts |= {name: self.facts[name] for name in ("queries", "cost_usd", "predicted_usd")}
         del facts["tables"]
         try:
             for name, frame in self.tables.items():

@@ -13,7 +13,7 @@ _BARS = 10
 
 
 def _stages(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    sessions = counted[list(STAGES)].iloc[0].astype("Int64").reset_index(drop=True)
+    sessions = pd.Series([counted[name].sum() for name in ("sessions", *STAGES[1:])], dtype="Int64")
     whole = pd.Series([sessions[0]] * len(STAGES), dtype="Int64")
     frame = pd.DataFrame({"stage": STAGES, "sessions": sessions, "share": rate(sessions, whole)})
     frame = with_rate(frame.assign(before=sessions.shift(1)), "conversion", "sessions", "before")
@@ -27,8 +27,8 @@ def _daily(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
 
 
 def _coverage(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    known = counted[list(_SIGNALS)].iloc[0].astype("Int64").reset_index(drop=True)
-    whole = pd.Series([counted["sessions"].iloc[0]] * len(_SIGNALS), dtype="Int64")
+    known = pd.Series([counted[f"{name}_known"].sum() for name in _SIGNALS], dtype="Int64")
+    whole = pd.Series([counted["sessions"].sum()] * len(_SIGNALS), dtype="Int64")
     return pd.DataFrame({"signal": _SIGNALS, "known": known, "share": rate(known, whole)})
 
 
@@ -152,6 +152,7 @@ REPORT = Report(
             "Sessions by stage",
             "stage TEXT, sessions COUNT, share RATE, conversion RATE, conversion_low RATE, conversion_high RATE",
             _stages,
+            counted_in="daily",
         ),
         Table(
             "daily",
@@ -159,7 +160,13 @@ REPORT = Report(
             f"dt DAY, sessions COUNT, signals COUNT, qualified COUNT, hot COUNT, {_BOUNDED_RATE}",
             _daily,
         ),
-        Table("coverage", "Sessions in which a signal is known", "signal TEXT, known COUNT, share RATE", _coverage),
+        Table(
+            "coverage",
+            "Sessions in which a signal is known",
+            "signal TEXT, known COUNT, share RATE",
+            _coverage,
+            counted_in="daily",
+        ),
         Table(
             "integrations",
             "Sessions by integration",

@@ -38,7 +38,7 @@ def start_report(name: str, checkout: Path = _CHECKOUT) -> list[Path]:
 def _notebook(name: str, title: str) -> str:
     """The lead funnel's notebook as far as it is the same for every report."""
     notebook = json.loads((_CHECKOUT / "notebooks" / "lead_funnel.ipynb").read_text(encoding="utf-8"))
-    markdown, parameters, load, answer, notice, *_, keep_in_mind, caveats, save = notebook["cells"]
+    markdown, parameters, load, answer, notice, *_, keep_in_mind, caveats, bill, save = notebook["cells"]
     markdown["source"] = [f"# {title}\n", "\n", "How many sessions were there?"]
     parameters["source"] = [line for line in parameters["source"] if not line.startswith("min_")]
     load["source"] = [*load["source"][:3], f'found = lake.report("{name}", start=start, end=end)']
@@ -46,7 +46,7 @@ def _notebook(name: str, title: str) -> str:
         {**answer, "id": f"shown-{number}", "source": [source]}
         for number, source in enumerate(('found.chart("daily")', 'found.table("daily")'))
     ]
-    notebook["cells"] = [markdown, parameters, load, answer, notice, *shown, keep_in_mind, caveats, save]
+    notebook["cells"] = [markdown, parameters, load, answer, notice, *shown, keep_in_mind, caveats, bill, save]
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -1,7 +1,9 @@
 """Numbers as a sentence says them."""
 
 import math
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from analytics_lib.period import Period
 
@@ -33,6 +35,18 @@ def length(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     return f"{whole // 3600:,} h {whole % 3600 // 60} min".removesuffix(" 0 min")
+
+
+def bill(facts: Mapping[str, Any]) -> str:
+    """What a run on Athena took: `17 queries (3 reused) scanned 12.3 MB for 0.0009 USD, predicted at most 0.0012`."""
+    queries = facts["queries"]
+    reused = sum(query["reused"] for query in queries)
+    scanned = sum(query["bytes_scanned"] for query in queries)
+    asked = many(len(queries), "query").replace("querys", "queries") + (f" ({reused} reused)" if reused else "")
+    return (
+        f"{asked} scanned {scanned / 1e6:,.1f} MB for {facts['cost_usd']:.4f} USD on Athena; "
+        f"predicted, with requests to S3, at most {facts['predicted_usd']:.4f} USD"
+    )
 
 
 def stale(newest: date | None, period: Period) -> str:

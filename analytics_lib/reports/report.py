@@ -27,6 +27,7 @@ class Type(Enum):
     SECONDS = ("float64", "s")
     MILLISECONDS = ("float64", "ms")
     NUMBER = ("float64", "")
+    USD = ("float64", "USD")
     DAY = ("datetime64[us]", "UTC")
     INSTANT = ("datetime64[us, UTC]", "UTC")
     TEXT = ("str", "")
@@ -75,13 +76,15 @@ def untouched(counted: "pd.DataFrame", request: Request) -> "pd.DataFrame":
 class Table:
     """One table of a report: its columns in order, as `name TYPE, name TYPE, ...`.
 
-    SQL at `sql/<report>/<name>.sql` counts; `finish` adds what follows from the counts.
+    SQL at `sql/<report>/<name>.sql` counts, or that of the table `counted_in`, whose finer rows add up to this one's:
+    a query less is a bill less. `finish` adds what follows from the counts.
     """
 
     name: str
     title: str
     declared: str
     finish: Callable[["pd.DataFrame", Request], "pd.DataFrame"] = untouched
+    counted_in: str = ""
 
     @property
     def columns(self) -> dict[str, Type]:
@@ -121,6 +124,14 @@ class Report:
                 return table
         known = ", ".join(table.name for table in self.tables)
         raise UsageError(f"{self.name} has no table {name!r}; it has {known}")
+
+    def sql_file(self, table: Table) -> str:
+        """Where the SQL lies that counts for a table."""
+        return f"sql/{self.name}/{table.counted_in or table.name}.sql"
+
+    def sql_files(self) -> list[str]:
+        """Every SQL file of the report, once."""
+        return list(dict.fromkeys(map(self.sql_file, self.tables)))
 
     def request(self, period: Period, given: Mapping[str, object]) -> Request:
         """The request with every parameter's value. Raises ParameterError for an unknown one or a bad value."""

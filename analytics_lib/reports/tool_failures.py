@@ -18,7 +18,8 @@ def _by_tool(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
 
 
 def _daily(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    return _with_failure_rate(every_row(counted, {"dt": days(request.period)}, ("calls", "failures")))
+    by_day = counted.groupby("dt", as_index=False)[["calls", "failures"]].sum()
+    return _with_failure_rate(every_row(by_day, {"dt": days(request.period)}, ("calls", "failures")))
 
 
 def _tool_daily(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
@@ -172,7 +173,7 @@ REPORT = Report(
             "p50_duration_ms MILLISECONDS, p95_duration_ms MILLISECONDS",
             _by_tool,
         ),
-        Table("daily", "Calls and failures by day", f"dt DAY, {_FAILURES}", _daily),
+        Table("daily", "Calls and failures by day", f"dt DAY, {_FAILURES}", _daily, counted_in="tool_daily"),
         Table("tool_daily", "Calls and failures by tool and day", f"dt DAY, tool TEXT, {_FAILURES}", _tool_daily),
         Table(
             "errors",

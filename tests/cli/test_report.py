@@ -224,7 +224,6 @@ def test_wrong_usage_is_told_before_the_lake_is_looked_at(cli: Any) -> None:
         ("missing", "analytics-lib: there is no data folder missing; make sample data with: analytics-lib samples"),
         (".", "analytics-lib: . is no lake: it holds no folder sessions/"),
         ("file", "analytics-lib: file is no lake"),
-        ("s3://bucket/prefix", "analytics-lib: s3://bucket/prefix is on S3, which cannot be read yet"),
     ],
 )
 def test_a_folder_that_is_no_lake_is_told_with_status_1(cli: Any, data: str, message: str) -> None:

@@ -125,7 +125,7 @@ def test_what_does_not_fit_is_an_error_with_file_and_parameter(
 
 
 def test_a_file_is_read_by_its_address_and_a_missing_one_is_named() -> None:
-    assert sqlfile.read("lead_funnel/stages.sql").startswith("-- How far the sessions")
+    assert sqlfile.read("lead_funnel/daily.sql").startswith("-- How far the sessions")
     with pytest.raises(AnalyticsError, match=r"sql/lead_funnel/nonsense\.sql is missing"):
         sqlfile.read("lead_funnel/nonsense.sql")
 

@@ -44,7 +44,7 @@ def test_a_report_is_a_module_with_a_question_sql_files_and_a_notebook(name: str
     assert report.name == name
     assert report.question.endswith("?")
     assert report.title
-    wanted = [CHECKOUT / "sql" / name / f"{table.name}.sql" for table in report.tables]
+    wanted = [CHECKOUT / file for file in report.sql_files()]
     wanted.append(CHECKOUT / "notebooks" / f"{name}.ipynb")
     assert [str(path.relative_to(CHECKOUT)) for path in wanted if not path.is_file()] == []
 

@@ -1,6 +1,8 @@
 """The edges by name: inline sessions in, whole rows out."""
 
 import shutil
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ import pytest
 
 import analytics_lib
 from analytics_lib.errors import ParameterError
+from analytics_lib.workspace import Lake
+from tests.on_athena import set_up
 from tests.wild import at, call, encode, lake_of, session, write
 
 Tables = dict[str, list[dict[str, Any]]]
@@ -23,8 +27,23 @@ ONE_OF_ONE = (0.20654931437723745, 1.0)  # Wilson's bounds
 NONE_OF_ONE = (0.0, 0.7934506856227626)
 
 
+ON_ATHENA = pytest.param("athena", marks=[pytest.mark.athena, pytest.mark.slow])
+opened: Callable[[Path], Lake]  # on the engine of the test
+
+
+@pytest.fixture(params=["duckdb", ON_ATHENA], autouse=True)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Every test below runs on both engines."""
+    global opened
+    opened = analytics_lib.open
+    if request.param == "athena":
+        request.getfixturevalue("local_athena")
+        opened = partial(set_up, bucket=request.getfixturevalue("bucket"))
+    return str(request.param)
+
+
 def document(root: Path, report: str, start: str, end: str, **parameters: float) -> dict[str, Any]:
-    return analytics_lib.open(root, engine="duckdb").report(report, start=start, end=end, **parameters).document()
+    return opened(root).report(report, start=start, end=end, **parameters).document()
 
 
 def tables(root: Path, report: str, start: str = "2026-01-31", end: str = "2026-02-01") -> Tables:
@@ -86,12 +105,14 @@ REPORTS = tuple(empty_tables(""))
 
 
 @pytest.mark.parametrize("report", REPORTS)
-def test_an_empty_lake_gives_every_table_with_the_rows_that_always_are(report: str, tmp_path: Path) -> None:
+def test_an_empty_lake_gives_every_table_with_the_rows_that_always_are(
+    report: str, engine: str, tmp_path: Path
+) -> None:
     (tmp_path / "sessions").mkdir()
     found = document(tmp_path, report, "2026-02-01", "2026-02-01")
     assert found == {
         "report": report,
-        "engine": "duckdb",
+        "engine": engine,
         "start": "2026-02-01",
         "end": "2026-02-01",
         "parameters": {"min_team_size": 5, "min_monthly_volume": 100},
@@ -242,7 +263,7 @@ def test_midnight_to_the_millisecond_is_a_boundary_of_day_and_month(tmp_path: Pa
     assert day_counts(tmp_path, "2026-01-31", "2026-02-01") == [("2026-01-31", 2), ("2026-02-01", 2)]
     assert day_counts(tmp_path, "2026-01-31", "2026-01-31") == [("2026-01-31", 2)]
     assert day_counts(tmp_path, "2026-02-01", "2026-02-01") == [("2026-02-01", 2)]
-    lake = analytics_lib.open(tmp_path)
+    lake = opened(tmp_path)
     frame = lake.sql(
         "SELECT session_id, ended_at FROM sessions ORDER BY dt, session_id", start="2026-01-31", end="2026-02-01"
     )

@@ -72,8 +72,8 @@ def engine() -> DuckDBEngine:
 
 
 def test_every_table_has_its_file_and_every_file_its_table() -> None:
-    declared = {f"{name}/{table.name}.sql" for name in catalogue.names() for table in catalogue.get(name).tables}
-    assert declared == set(FILES)
+    declared = {file for name in catalogue.names() for file in catalogue.get(name).sql_files()}
+    assert declared == {f"sql/{file}" for file in FILES}
 
 
 @pytest.mark.parametrize("path", FILES)

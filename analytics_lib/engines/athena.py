@@ -1,0 +1,221 @@
+"""The engine on AWS: Athena runs the SQL where the records lie, and bills by the bytes that it reads."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pyathena
+from pyathena.cursor import Cursor
+from pyathena.error import DatabaseError, OperationalError
+
+from analytics_lib import aws, prices, settings
+from analytics_lib.engines import catalog, cost, results, sqlfile, trino, unload
+from analytics_lib.engines.catalog import State
+from analytics_lib.engines.engine import Counts, Result
+from analytics_lib.engines.refusals import refusal
+from analytics_lib.errors import AwsError, QueryError
+from analytics_lib.lake import s3
+from analytics_lib.lake.s3 import Location
+from analytics_lib.period import Period
+
+SIDE_BY_SIDE = 8  # queries; an account may run 20 and more
+_POLL_SECONDS = 0.2
+_REUSE_MINUTES = 60
+_EXAMPLES_KEPT = 3
+_COUNTING = "views/athena/line_counts.sql"
+logging.getLogger("pyathena").addHandler(logging.NullHandler())  # it logs what it raises
+
+
+class AthenaEngine:
+    """Answers from a lake on S3, through the database that `analytics-lib athena setup` made for it."""
+
+    name = "athena"
+
+    def __init__(
+        self, location: Location, athena: settings.Athena, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        self.location = location
+        self._athena = athena
+        self._progress = progress
+        self._counted: tuple[Period, Mapping[str, Counts], Result | None] | None = None
+        settled = aws.config()
+        with aws.explained("connecting to Athena"):
+            self._connection = pyathena.connect(
+                s3_staging_dir=athena.output,
+                work_group=athena.workgroup,
+                schema_name=athena.database,
+                catalog_name=athena.catalog,
+                poll_interval=_POLL_SECONDS,
+                result_reuse_enable=not athena.fresh,
+                result_reuse_minutes=_REUSE_MINUTES,
+                config=settled,
+            )
+        self._region = self._connection.client.meta.region_name
+        self._prices = prices.load(self._region)
+
+    def newest_day(self, until: date = date.max) -> date | None:
+        """The last day up to `until` that has a file to read; None where there is none."""
+        return s3.newest_day(self.location, until)
+
+    def estimate(self, period: Period, queries: int) -> cost.Estimate:
+        """What that many queries over the period will cost."""
+        return self._estimate(catalog.read_state(self._athena.database, self.location), period, queries)
+
+    def _estimate(self, state: State, period: Period, queries: int) -> cost.Estimate:
+        return cost.estimate(self.location, state, period, queries, self._prices)
+
+    def queries(self, statements: Mapping[str, str], period: Period) -> dict[str, Result]:
+        """Run the statements side by side over views that show only the days of `period`, and count its raw lines.
+
+        Raises StatementError for one that does more than read, CostError above the ceiling, QueryError, AwsError.
+        """
+        asked = {origin: trino.Statement(sql, origin) for origin, sql in statements.items()}
+        state = catalog.read_state(self._athena.database, self.location)
+        raw = [day for day in s3.days(self.location)[0] if day in period and not state.is_compacted(day)]
+        counting = {_COUNTING: _counting_sql(raw)} if raw else {}
+        predicted = self._estimate(state, period, len(asked) + len(counting))
+        predicted.require_below(self._athena.max_usd)
+        shown = {origin: each.showing(period, self._athena.database) for origin, each in asked.items()}
+        found = self._side_by_side({**counting, **shown})
+        self._remember_counts(period, state, found.pop(_COUNTING, None))
+        for origin, statement in asked.items():
+            if found[origin].nested:
+                again = trino.with_json(shown[origin], found[origin].nested, ordered=statement.ordered)
+                found[origin] = results.unnested(found[origin], self.execute(again, origin))
+        share = predicted.expected.usd / max(1, len(asked) + len(counting))
+        return {origin: replace(result, predicted_usd=share) for origin, result in found.items()}
+
+    def execute(self, sql: str, origin: str) -> Result:
+        """One statement exactly as it is. Raises QueryError, AwsError; then it is not left running."""
+        return self._side_by_side({origin: sql})[origin]
+
+    def save(self, sql: str, period: Period, origin: str, path: Path) -> Result:
+        """Write one statement's rows to a Parquet file, in no order: Athena writes it in parts (UNLOAD)."""
+        shown = trino.Statement(sql, origin).showing(period, self._athena.database)
+        state = catalog.read_state(self._athena.database, self.location)
+        predicted = self._estimate(state, period, 1)
+        predicted.require_below(self._athena.max_usd)
+        result = unload.to_file(shown, self.location, path, lambda statement: self.execute(statement, origin))
+        return replace(result, predicted_usd=predicted.expected.usd)
+
+    def counts(self, period: Period) -> Counts:
+        """What the raw lines of the period's days hold: as counted when a day was compacted, else by a query."""
+        if self._counted is None or not self._counted[0].covers(period):
+            self.queries({}, period)
+        assert self._counted is not None
+        _, by_day, query = self._counted
+        days = [counts for day, counts in sorted(by_day.items()) if day in period]
+        return Counts(
+            records=sum(day.records for day in days),
+            duplicates=sum(day.duplicates for day in days),
+            rejected=sum(day.rejected for day in days),
+            examples=tuple(example for day in days for example in day.examples)[:_EXAMPLES_KEPT],
+            query=query,
+        )
+
+    def _remember_counts(self, period: Period, state: State, query: Result | None) -> None:
+        by_day = {
+            day: Counts(each.records, each.duplicates, each.rejected, ())
+            for day, each in state.days.items()
+            if day in period and state.is_compacted(day)
+        }
+        for row in query.frame.itertuples() if query else ():
+            counts = (int(row.records), int(row.duplicates), int(row.rejected))
+            by_day[row.dt] = Counts(*counts, tuple(json.loads(row.examples or "[]")))
+        self._counted = (period, by_day, query)
+
+    def _side_by_side(self, statements: Mapping[str, str]) -> dict[str, Result]:
+        """Run all, a bounded number at a time; whatever ends this early stops those that run, on the server."""
+        running = _Running(self._connection.client)
+        found: dict[str, Result] = {}
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            futures = {pool.submit(self._run, sql, origin, running): origin for origin, sql in statements.items()}
+            try:
+                for future in as_completed(futures):
+                    found[futures[future]] = future.result()
+                    if self._progress:
+                        self._progress(len(found), len(statements))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                running.stop()
+                raise
+        return found
+
+    def _run(self, sql: str, origin: str, running: "_Running") -> Result:
+        started = time.perf_counter()
+        cursor: Cursor = self._connection.cursor()
+        try:
+            cursor.execute(sql, on_start_query_execution=running.add)
+            frame, nested = results.frame_of(cursor)
+        except OperationalError as error:
+            if error.__cause__ is None:  # the query itself failed
+                raise QueryError(refusal(origin, str(error), cursor.query_id, self._region)) from error
+            raise self._explained(origin, error) from error
+        except DatabaseError as error:
+            raise self._explained(origin, error) from error
+        finally:
+            if cursor.query_id:
+                running.forget(cursor.query_id)
+        scanned = cursor.data_scanned_in_bytes or 0
+        return Result(
+            frame,
+            time.perf_counter() - started,
+            bytes_scanned=scanned,
+            query_id=cursor.query_id,
+            cost_usd=cost.billed_usd(scanned, self._prices) if not cursor.reused_previous_result else 0.0,
+            reused=bool(cursor.reused_previous_result),
+            nested=nested,
+            manifest=cursor.data_manifest_location,
+        )
+
+    def _explained(self, origin: str, error: DatabaseError) -> AwsError:
+        try:
+            with aws.explained(f"{origin}, sent to Athena in workgroup {self._athena.workgroup},"):
+                raise error.__cause__ or error
+        except AwsError as explained:
+            return explained
+
+
+class _Running:
+    """The queries that run on the server, so that none is left running."""
+
+    def __init__(self, client: object) -> None:
+        self._client = client
+        self._ids: set[str] = set()
+        self._stopped = False
+        self._lock = threading.Lock()
+
+    def add(self, query_id: str) -> None:
+        with self._lock:
+            self._ids.add(query_id)
+            stopped = self._stopped
+        if stopped:
+            self._stop(query_id)
+
+    def forget(self, query_id: str) -> None:
+        with self._lock:
+            self._ids.discard(query_id)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped, running = True, set(self._ids)
+        for query_id in running:
+            self._stop(query_id)
+
+    def _stop(self, query_id: str) -> None:
+        with suppress(Exception):  # whatever went wrong first is what is told
+            self._client.stop_query_execution(QueryExecutionId=query_id)  # type: ignore[attr-defined]
+
+
+def _counting_sql(days: list[str]) -> str:
+    """The count of raw lines on these days only: those between them that are compacted are not read."""
+    sql = sqlfile.bind(sqlfile.read(_COUNTING), {"start": days[0], "end": days[-1]}, _COUNTING)
+    listed = ", ".join(f"'{day}'" for day in days)
+    return f"SELECT * FROM (\n{trino.Statement(sql, _COUNTING).sql}\n) AS counted WHERE dt IN ({listed})"

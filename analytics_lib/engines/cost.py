@@ -1,0 +1,149 @@
+"""What queries on Athena cost: beforehand from what lies in the period's days, afterwards from what was scanned."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from analytics_lib.engines.catalog import State
+from analytics_lib.errors import CostError
+from analytics_lib.lake import s3
+from analytics_lib.lake.s3 import Location
+from analytics_lib.period import Period
+from analytics_lib.prices import Prices
+
+_LISTED_AT_ONCE = 1000  # objects, in one answer of S3
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a number of queries read and cost, all together: bytes, GET and LIST requests to S3, USD."""
+
+    bytes: int
+    gets: int
+    lists: int
+    usd: float
+
+    def __str__(self) -> str:
+        return f"{size(self.bytes)}, {self.gets:,} GET and {self.lists:,} LIST requests, {self.usd:.4f} USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What `queries` over the period would cost, at most: `expected` is how they will run.
+
+    `json`: were every day read as it was delivered. `parquet`: were every day compacted; None while no day is.
+    """
+
+    period: Period
+    queries: int
+    compacted_days: int
+    json: Scan
+    parquet: Scan | None
+    expected: Scan
+    prices_date: str
+
+    def text(self) -> str:
+        """Lines for people."""
+        parquet = self.parquet or "not known until a day is compacted: analytics-lib compact s3://BUCKET/PREFIX"
+        return (
+            f"{self._subject()}, at most, at the prices of {self.prices_date}:\n"
+            f"  expected  {self.expected}\n  JSON      {self.json}\n  Parquet   {parquet}"
+        )
+
+    def require_below(self, max_usd: float) -> None:
+        """Raise CostError where the queries may cost more than `max_usd`."""
+        if self.expected.usd <= max_usd:
+            return
+        cheaper = "ask for fewer days with --start and --end"
+        if self.compacted_days < len(self.period):
+            cheaper += ", read Parquet after: analytics-lib compact s3://BUCKET/PREFIX"
+        raise CostError(
+            f"{self._subject()} may read {self.expected}. That is above the ceiling of {max_usd:g} USD, "
+            f"so nothing was run: {cheaper}, or allow more with --max-usd"
+        )
+
+    def _subject(self) -> str:
+        queries = "1 query" if self.queries == 1 else f"{self.queries} queries"
+        return f"{queries} over {self.period} (days: {len(self.period)}, compacted: {self.compacted_days})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one query reads of some days."""
+
+    bytes: int = 0
+    objects: int = 0
+    lists: int = 0
+
+    def __add__(self, other: "_Part") -> "_Part":
+        return _Part(self.bytes + other.bytes, self.objects + other.objects, self.lists + other.lists)
+
+
+def estimate(location: Location, state: State, period: Period, queries: int, prices: Prices) -> Estimate:
+    """What that many queries over the period cost at most. Raises LakeError, AwsError where S3 cannot be listed.
+
+    Each query lists every day of the period (1 LIST for 1,000 objects, and for a day without any), gets every object
+    once and scans all of its bytes: a JSON line is billed whole, whichever fields are read; of Parquet, whose columns
+    are read one by one, this is the upper bound. Then
+
+        usd = queries * (max(10 MB, bytes) * price of a TB + GETs * price of a GET + LISTs * price of a LIST)
+
+    Compacted days are known by what their partitions say; only the others are listed here. What they will be as
+    Parquet follows from what the compacted days of the lake shrank to, one object a day.
+    """
+    days = [day.isoformat() for day in period.days()]
+    compacted = [state.days[day] for day in days if state.is_compacted(day)]
+    was_raw = _sum(_part(day.raw_bytes, day.raw_objects) for day in compacted)
+    is_parquet = _sum(_part(day.bytes, day.objects) for day in compacted)
+    raw = _raw(location, [day for day in days if not state.is_compacted(day)])
+    still_raw = len(days) - len(compacted)
+    shrunk_bytes = _shrunk(raw.bytes, state)
+    return Estimate(
+        period,
+        queries,
+        len(compacted),
+        json=_scan(was_raw + raw, queries, prices),
+        parquet=None
+        if shrunk_bytes is None
+        else _scan(is_parquet + _Part(shrunk_bytes, still_raw, still_raw), queries, prices),
+        expected=_scan(is_parquet + raw, queries, prices),
+        prices_date=prices.date,
+    )
+
+
+def billed_usd(bytes_scanned: int, prices: Prices) -> float:
+    """What Athena asks for a query that scanned so much; requests to S3 come on top and are not told by Athena."""
+    return prices.query_usd(bytes_scanned)
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that suits: `12.3 MB`, `1.8 GB`."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+
+
+def _raw(location: Location, days: list[str]) -> _Part:
+    """The days as they were delivered; those without a folder take a LIST as well."""
+    if not days:
+        return _Part()
+    wanted = set(days)
+    there = [day for day in s3.days(location)[0] if day in wanted]
+    listed = _sum(_part(day.bytes, len(day.objects)) for day in s3.list_days(location, there))
+    return listed + _Part(lists=len(days) - len(there))
+
+
+def _shrunk(raw_bytes: int, state: State) -> int | None:
+    """How large these bytes of JSON will be as Parquet; None while no day is compacted."""
+    known_bytes = sum(day.raw_bytes for day in state.days.values())
+    return round(raw_bytes * sum(day.bytes for day in state.days.values()) / known_bytes) if known_bytes else None
+
+
+def _part(size_bytes: int, objects: int) -> _Part:
+    return _Part(size_bytes, objects, max(1, -(-objects // _LISTED_AT_ONCE)))
+
+
+def _sum(parts: Iterable[_Part]) -> _Part:
+    return sum(parts, _Part())
+
+
+def _scan(part: _Part, queries: int, prices: Prices) -> Scan:
+    usd = queries * (prices.query_usd(part.bytes) + prices.requests_usd(part.objects, part.lists))
+    return Scan(queries * part.bytes, queries * part.objects, queries * part.lists, usd)

@@ -1,0 +1,115 @@
+"""Statements for Athena, which speaks Trino's SQL: whether one only reads, and its views cut to the days asked for."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analytics_lib.errors import StatementError
+from analytics_lib.period import Period
+
+VIEWS = ("sessions", "tool_calls")
+_TOKEN = re.compile(
+    r"""(?P<blank>\s+|--[^\n]*|/\*.*?\*/) | (?P<text>'(?:[^']|'')*') | (?P<name>"(?:[^"]|"")*")
+      | (?P<word>\w+) | (?P<sign>.)""",
+    re.DOTALL | re.VERBOSE,
+)
+_ROWS = ("SELECT", "WITH", "VALUES", "TABLE", "(")
+_CATALOGUE = ("DESCRIBE", "SHOW")
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    start: int
+    end: int
+    word: str  # in capitals; a quoted name without its quotes, as it is
+    depth: int  # of parentheses around it
+    quoted: bool
+
+
+class Statement:
+    """One reading statement. Raises StatementError for any other."""
+
+    def __init__(self, sql: str, origin: str) -> None:
+        tokens = list(_tokens(sql))
+        ends = [place for place, token in enumerate(tokens) if token.word == ";"]
+        if ends and ends[0] < len(tokens) - 1 and any(token.word != ";" for token in tokens[ends[0] :]):
+            raise StatementError(f"{origin} holds more than one statement; only one reading statement is run")
+        self._tokens = tokens[: ends[0]] if ends else tokens
+        first = self._tokens[0].word if self._tokens else "no statement"
+        if first not in _ROWS + _CATALOGUE:
+            raise StatementError(
+                f"{origin} holds {first}; only one reading statement is run: SELECT, WITH, VALUES, DESCRIBE or SHOW"
+            )
+        self.gives_rows = first in _ROWS
+        self.sql = sql[: self._tokens[-1].end]
+        self._check_names(origin)
+
+    def _check_names(self, origin: str) -> None:
+        for name in self._own_names():
+            if name.lower() in VIEWS:
+                raise StatementError(
+                    f"{origin} gives its WITH query the name of a view, {name.lower()}; on Athena call it otherwise"
+                )
+
+    def _own_names(self) -> Iterator[str]:
+        """The names of the queries in the WITH that the statement begins with."""
+        if self._tokens[0].word != "WITH":
+            return
+        before = ","
+        for token in self._tokens[1:]:
+            if token.depth or (token.word == "RECURSIVE" and before == ","):
+                continue
+            if token.word in _ROWS and (token.word != "(" or before == ")"):
+                return  # the query itself begins
+            if before == ",":
+                yield token.word
+            before = token.word
+
+    def showing(self, period: Period, database: str) -> str:
+        """The statement with both views cut to the days of `period`; a common table expression hides each view."""
+        if not self.gives_rows:
+            return self.sql
+        days = f"dt BETWEEN '{period.start}' AND '{period.end}'"
+        place = '"' + database.replace('"', '""') + '"'
+        views = ", ".join(f"{name} AS (SELECT * FROM {place}.{name} WHERE {days})" for name in VIEWS)
+        first = self._tokens[0]
+        if first.word != "WITH":
+            return f"WITH {views}\n{self.sql}"
+        if self._tokens[1].word == "RECURSIVE":
+            first = self._tokens[1]
+        return f"{self.sql[: first.end]} {views},{self.sql[first.end :]}"
+
+    @property
+    def ordered(self) -> bool:
+        """True where the statement sorts its rows and takes all of them."""
+        words = [token.word for token in self._tokens if token.depth == 0 and not token.quoted]
+        sorts = any(pair == ("ORDER", "BY") for pair in itertools.pairwise(words))
+        return sorts and not {"LIMIT", "OFFSET", "FETCH"} & set(words)
+
+
+def with_json(sql: str, nested: tuple[bool, ...], *, ordered: bool) -> str:
+    """The query with its nested columns as JSON text: as Athena writes them they cannot be read back.
+
+    OFFSET 0 keeps the order of a query that sorts: without it a subquery's ORDER BY is dropped.
+    """
+    names = [f"c{number}" for number in range(len(nested))]
+    shown = [
+        f"json_format(CAST({name} AS JSON)) AS {name}" if is_nested else name
+        for name, is_nested in zip(names, nested, strict=True)
+    ]
+    order = "\nOFFSET 0" if ordered else ""
+    return f"SELECT {', '.join(shown)} FROM (\n{sql}{order}\n) AS answer ({', '.join(names)})"
+
+
+def _tokens(sql: str) -> Iterator[_Token]:
+    depth = 0
+    for found in _TOKEN.finditer(sql):
+        if found["blank"]:
+            continue
+        if found[0] == ")":
+            depth -= 1
+        word = found["name"][1:-1] if found["name"] else found[0].upper()
+        yield _Token(found.start(), found.end(), word, depth, quoted=bool(found["name"] or found["text"]))
+        if found[0] == "(":
+            depth += 1

@@ -1,0 +1,177 @@
+"""A lake on S3: where it lies, its days, and the objects of a day, without opening any."""
+
+import hashlib
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+from analytics_lib import aws
+from analytics_lib.errors import AwsError, LakeError, PeriodError, UsageError
+from analytics_lib.lake.files import Ignored, name_problem
+from analytics_lib.period import parse_date
+
+LISTED_AT_ONCE = 1000  # objects, in one answer of S3
+_SIDE_BY_SIDE = 16
+_LOCATION = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A lake's root on S3; `prefix` has no slash at its end and may be empty."""
+
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Location":
+        """The place that `s3://bucket/prefix` names. Raises UsageError for anything else."""
+        found = _LOCATION.fullmatch(text)
+        if not found or (found[2] or "").startswith("/"):
+            raise UsageError(f"{text!r} is no place on S3; write it as s3://BUCKET/PREFIX, e.g. s3://my-lake/agents")
+        return cls(found[1], (found[2] or "").rstrip("/"))
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def key(self, path: str) -> str:
+        """The key of what lies at that path below the root."""
+        return f"{self.prefix}/{path}" if self.prefix else path
+
+    def url(self, path: str) -> str:
+        """The s3:// address of what lies at that path below the root."""
+        return f"s3://{self.bucket}/{self.key(path)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object of a day: its name in the day's folder, ETag without quotes, size in bytes."""
+
+    name: str
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day's folder: the objects to read, by name, and what else lies there."""
+
+    day: str
+    objects: tuple[Stored, ...]
+    ignored: tuple[Ignored, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """The size of all objects to read."""
+        return sum(each.size for each in self.objects)
+
+    @property
+    def requests(self) -> int:
+        """How many LIST requests it takes to find these objects."""
+        return max(1, -(-len(self.objects) // LISTED_AT_ONCE))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of names, ETags and sizes: it changes when content does, not when the same is delivered again."""
+        told = "\n".join(f"{each.name}\t{each.etag}\t{each.size}" for each in self.objects)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+def days(location: Location) -> tuple[list[str], list[Ignored]]:
+    """The days (ISO dates, in order) that have an object, and what else lies directly under `sessions/`.
+
+    Raises LakeError where nothing lies there, AwsError where it cannot be listed.
+    """
+    found: list[str] = []
+    ignored: list[Ignored] = []
+    for name, _ in _listed(location, "sessions/"):
+        problem = _folder_problem(name)
+        if problem:
+            ignored.append(Ignored(f"sessions/{name.rstrip('/')}", problem))
+        else:
+            found.append(name.removeprefix("dt=").rstrip("/"))
+    if not found and not ignored and not any(_listed(location, "sessions/", whole=True)):
+        raise LakeError(_emptiness(location))
+    return sorted(found), ignored
+
+
+def _emptiness(location: Location) -> str:
+    if any(name.startswith("dt=") for name, _ in _listed(location, "")):
+        above = Location(location.bucket, location.prefix.rpartition("/")[0])
+        return f"{location} holds the days themselves; give the place above: --data {above}"
+    return f"{location} is no lake: nothing lies under {location.url('sessions/dt=YYYY-MM-DD/')}"
+
+
+def _folder_problem(name: str) -> str:
+    if not name.endswith("/") or not name.startswith("dt="):
+        return "not a folder named dt=YYYY-MM-DD"
+    try:
+        parse_date(name[3:-1])
+    except PeriodError:
+        return "its name holds no date"
+    return ""
+
+
+def list_day(location: Location, day: str) -> Day:
+    """What lies in a day's folder. Raises AwsError where it cannot be listed."""
+    objects, ignored = [], []
+    for name, stored in _listed(location, f"sessions/dt={day}/"):
+        problem = "a sub-folder" if stored is None else name_problem(name)
+        if problem:
+            ignored.append(Ignored(f"sessions/dt={day}/{name.rstrip('/')}", problem))
+        elif stored:
+            objects.append(stored)
+    return Day(day, tuple(sorted(objects, key=lambda each: each.name)), tuple(ignored))
+
+
+def list_days(
+    location: Location, wanted: Sequence[str], progress: Callable[[int, int], None] | None = None
+) -> Iterator[Day]:
+    """What lies in each day's folder, in order; some are listed ahead, side by side."""
+    waiting: deque[Future[Day]] = deque()
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        try:
+            for number, day in enumerate(wanted):
+                waiting.append(pool.submit(list_day, location, day))
+                if len(waiting) > 2 * _SIDE_BY_SIDE:
+                    yield waiting.popleft().result()
+                if progress:
+                    progress(number + 1 - len(waiting), len(wanted))
+            while waiting:
+                yield waiting.popleft().result()
+                if progress:
+                    progress(len(wanted) - len(waiting), len(wanted))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def newest_day(location: Location, until: date = date.max) -> date | None:
+    """The last day up to `until` that has an object to read; None where there is none."""
+    for day in reversed([day for day in days(location)[0] if day <= until.isoformat()]):
+        if any(stored and not name_problem(name) for name, stored in _listed(location, f"sessions/dt={day}/")):
+            return date.fromisoformat(day)
+    return None
+
+
+def _listed(location: Location, path: str, *, whole: bool = False) -> Iterator[tuple[str, Stored | None]]:
+    """Name and object of what lies directly in the folder, or (`whole`) is the folder; folders end in a slash."""
+    prefix = location.key(path)
+    wanted = {"Bucket": location.bucket, "Prefix": prefix, "Delimiter": "/"}
+    for page in _pages(location, wanted):
+        yield from ((found["Prefix"].removeprefix(prefix), None) for found in page.get("CommonPrefixes", ()))
+        for found in page.get("Contents", ()):
+            name = found["Key"].removeprefix(prefix)
+            if name or whole:  # some tools make an object for the folder itself
+                yield name, Stored(name, found["ETag"].strip('"'), found["Size"])
+
+
+def _pages(location: Location, wanted: dict[str, str]) -> Iterable[dict]:  # type: ignore[type-arg]
+    try:
+        with aws.explained(f"listing s3://{location.bucket}/{wanted['Prefix']}"):
+            yield from aws.client("s3").get_paginator("list_objects_v2").paginate(**wanted)
+    except AwsError as error:
+        if error.code == "NoSuchBucket":
+            raise LakeError(f"there is no bucket {location.bucket}; check its name and the account") from error
+        raise

@@ -1,0 +1,127 @@
+"""A lake on S3: its place, its days, and the objects of a day."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from analytics_lib import aws
+from analytics_lib.errors import AwsError, LakeError, UsageError
+from analytics_lib.lake import s3
+from analytics_lib.lake.files import Ignored
+from analytics_lib.lake.s3 import Day, Location, Stored
+from tests.slow_s3 import SlowS3, etag
+
+LAKE = Location("bucket", "agents/prod")
+DAY = "agents/prod/sessions/dt=2026-02-01"
+
+
+@pytest.mark.parametrize(
+    ("text", "location", "written"),
+    [
+        ("s3://my-bucket", Location("my-bucket", ""), "s3://my-bucket"),
+        ("s3://my-bucket/", Location("my-bucket", ""), "s3://my-bucket"),
+        ("s3://my.bucket/a/b c/", Location("my.bucket", "a/b c"), "s3://my.bucket/a/b c"),
+    ],
+)
+def test_a_place_is_a_bucket_and_a_prefix(text: str, location: Location, written: str) -> None:
+    assert Location.parse(text) == location
+    assert str(location) == written
+    assert location.url("sessions/x") == f"{written}/sessions/x"
+
+
+@pytest.mark.parametrize(
+    "text", ["s3://", "s3:/bucket/a", "s3://Bucket/a", "s3://bucket//a", "https://x", "bucket", ""]
+)
+def test_anything_else_is_no_place(text: str) -> None:
+    with pytest.raises(UsageError, match="is no place on S3; write it as s3://BUCKET/PREFIX"):
+        Location.parse(text)
+
+
+def test_the_days_are_the_folders_with_a_date_and_everything_else_is_named_with_the_reason(slow_s3: SlowS3) -> None:
+    names = ("dt=2026-02-01/a.json", "dt=2024-02-29/_a.json", "dt=2026-02-30/a.json", "room-1/1.json", "README",
+             "dt=2026-02-03")  # fmt: skip
+    slow_s3.objects |= {f"agents/prod/sessions/{name}": b"" for name in names}
+    slow_s3.objects |= {"agents/production/sessions/dt=2026-02-09/a.json": b"", "agents/prod/sessions/": b""}
+    days, ignored = s3.days(LAKE)
+    assert days == ["2024-02-29", "2026-02-01"]
+    assert sorted((found.file, found.reason) for found in ignored) == [
+        ("sessions/README", "not a folder named dt=YYYY-MM-DD"),
+        ("sessions/dt=2026-02-03", "not a folder named dt=YYYY-MM-DD"),
+        ("sessions/dt=2026-02-30", "its name holds no date"),
+        ("sessions/room-1", "not a folder named dt=YYYY-MM-DD"),
+    ]
+
+
+def test_the_objects_of_a_day_are_those_that_a_reader_of_files_takes(slow_s3: SlowS3) -> None:
+    names = ("b.json", "a b+%.jsonl.gz", "ü\n&.ndjson", "_a.json", ".a.json", "a.txt", "x.json/inner.json", "")
+    slow_s3.objects |= {f"{DAY}/{name}": name.encode() for name in names}
+    assert list(s3.list_days(LAKE, ["2026-02-01", "2026-02-02"])) == [
+        Day(
+            "2026-02-01",
+            tuple(Stored(name, etag(name.encode()), len(name.encode())) for name in sorted(names[:3])),
+            (
+                Ignored("sessions/dt=2026-02-01/x.json", "a sub-folder"),
+                Ignored("sessions/dt=2026-02-01/.a.json", "its name begins with _ or ."),
+                Ignored("sessions/dt=2026-02-01/_a.json", "its name begins with _ or ."),
+                Ignored(
+                    "sessions/dt=2026-02-01/a.txt", "its name ends in none of .json .jsonl .ndjson, nor these with .gz"
+                ),
+            ),
+        ),
+        Day("2026-02-02", ()),
+    ]
+
+
+def test_days_are_listed_whole_side_by_side_and_come_in_order(slow_s3: SlowS3) -> None:
+    days = [f"2026-01-{number:02}" for number in range(1, 32)]
+    slow_s3.objects |= {f"agents/prod/sessions/dt={day}/a.json": b"1" for day in days}
+    slow_s3.objects |= {f"agents/prod/sessions/dt=2026-01-02/{number}.json": b"22" for number in range(2000)}
+    slow_s3.delay_seconds = 0.03
+    told: list[tuple[int, int]] = []
+    found = list(s3.list_days(LAKE, days, lambda done, total: told.append((done, total))))
+    assert [day.day for day in found] == days
+    assert [(day.bytes, len(day.objects), day.requests) for day in found[:3]] == [(1, 1, 1), (4001, 2001, 3), (1, 1, 1)]
+    assert told[-1] == (31, 31)
+    assert slow_s3.most_at_once in range(5, 17)
+    assert slow_s3.asked == {"": 33}
+
+
+def test_a_day_s_digest_changes_with_name_content_and_size_only() -> None:
+    day = Day("2026-02-01", (Stored("a.json", "e1", 1), Stored("b.json", "e2", 2)))
+    assert day.digest == Day("2026-02-02", day.objects, (Ignored("x", "y"),)).digest
+    others = [(Stored("a.json", "e1", 1),), (Stored("a.json", "e1", 1), Stored("b.json", "e3", 2)),
+              (Stored("a.json", "e1", 1), Stored("c.json", "e2", 2))]  # fmt: skip
+    assert day.digest not in {Day("2026-02-01", objects).digest for objects in others}
+
+
+def test_the_newest_day_is_the_last_one_with_an_object_to_read(slow_s3: SlowS3) -> None:
+    for name in ("dt=2026-02-01/a.json", "dt=2026-02-02/_a.json", "dt=2026-02-03/x/a.json", "dt=2026-03-01/a.json"):
+        slow_s3.objects[f"agents/prod/sessions/{name}"] = b""
+    assert s3.newest_day(LAKE) == date(2026, 3, 1)
+    assert s3.newest_day(LAKE, date(2026, 2, 28)) == date(2026, 2, 1)
+    assert s3.newest_day(LAKE, date(2026, 1, 31)) is None
+
+
+def test_a_prefix_that_is_no_lake_is_told_from_the_days_themselves(slow_s3: SlowS3) -> None:
+    slow_s3.objects |= {"agents/other.json": b"", f"{DAY}/a.json": b""}
+    with pytest.raises(LakeError, match=r"s3://bucket/agents is no lake: nothing lies under s3://bucket/agents/sess"):
+        s3.days(Location("bucket", "agents"))
+    with pytest.raises(LakeError, match=r"holds the days themselves; .*: --data s3://bucket/agents/prod$"):
+        s3.days(Location("bucket", "agents/prod/sessions"))
+
+
+def test_a_refused_list_names_the_place_and_the_permission(slow_s3: SlowS3) -> None:
+    slow_s3.faults = {"": [403]}
+    with pytest.raises(AwsError, match=r"listing s3://bucket/agents/prod/sessions/ failed: .*action s3:ListBucket"):
+        s3.days(LAKE)
+
+
+def test_a_missing_bucket_and_odd_keys_are_as_on_s3(bucket: str) -> None:
+    client: Any = aws.client("s3")
+    for name in ("a b+%&<.json", "ü.json"):
+        client.put_object(Bucket=bucket, Key=f"{DAY}/{name}", Body=b"{}")
+    (day,) = s3.list_days(Location(bucket, "agents/prod"), ["2026-02-01"])
+    assert day.objects == (Stored("a b+%&<.json", etag(b"{}"), 2), Stored("ü.json", etag(b"{}"), 2))
+    with pytest.raises(LakeError, match="there is no bucket not-there; check its name and the account"):
+        s3.days(Location("not-there", ""))
