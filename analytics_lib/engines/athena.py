@@ -83,14 +83,17 @@ class AthenaEngine:
         predicted = self._estimate(state, period, len(asked) + len(counting))
         predicted.require_below(self._athena.max_usd)
         shown = {origin: each.showing(period, self._athena.database) for origin, each in asked.items()}
-        found = self._side_by_side({**counting, **shown})
+        share = predicted.expected.usd / max(1, len(asked) + len(counting))
+        found = {
+            origin: replace(result, predicted_usd=share)
+            for origin, result in self._side_by_side({**counting, **shown}).items()
+        }
         self._remember_counts(period, state, found.pop(_COUNTING, None))
         for origin, statement in asked.items():
             if found[origin].nested:
                 again = trino.with_json(shown[origin], found[origin].nested, ordered=statement.ordered)
                 found[origin] = results.unnested(found[origin], self.execute(again, origin))
-        share = predicted.expected.usd / max(1, len(asked) + len(counting))
-        return {origin: replace(result, predicted_usd=share) for origin, result in found.items()}
+        return {origin: found[origin] for origin in asked}
 
     def execute(self, sql: str, origin: str) -> Result:
         """One statement exactly as it is. Raises QueryError, AwsError; then it is not left running."""

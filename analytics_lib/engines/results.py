@@ -65,4 +65,5 @@ def unnested(first: Result, again: Result) -> Result:
         seconds=first.seconds + again.seconds,
         bytes_scanned=first.bytes_scanned + again.bytes_scanned,
         cost_usd=first.cost_usd + again.cost_usd,
+        predicted_usd=first.predicted_usd,
     )

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from analytics_lib.reports.figures import Chart
 
 _FEW_SESSIONS = 100
-_QUERIES = (
-    "name TEXT, query_id TEXT, bytes_scanned COUNT, seconds SECONDS, cost_usd USD, predicted_usd USD, reused FLAG"
-)
+_QUERIES = "query TEXT, id TEXT, bytes COUNT, seconds NUMBER, usd USD, predicted USD, reused FLAG"
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,8 @@ class Found:
                 f"{facts['data']}, read by {facts['engine']}; {phrases.many(facts['rejected'], 'line')} rejected, "
                 f"{phrases.many(facts['duplicates'], 'duplicate')} folded."]  # fmt: skip
         said += [f"{each.name} = {values[each.name]:,}: {each.meaning}." for each in self.report.parameters]
+        if facts["queries"]:
+            said.append(f"{phrases.bill(facts)}.")
         if 0 < facts["records"] < _FEW_SESSIONS:
             said.append(f"With fewer than {_FEW_SESSIONS} sessions, look at the intervals before the rates.")
         return Sentence("\n".join(said))
@@ -68,8 +68,13 @@ class Found:
         """The queries of a run on Athena with what each took and cost; None for an engine that nobody bills."""
         if not self.facts["queries"]:
             return None
-        table = Table("facts", f"What it cost: {phrases.bill(self.facts)}", _QUERIES)
-        return TableView(table, table.conform(pd.DataFrame(self.facts["queries"])), len(self.facts["queries"]))
+        rows = [
+            {"query": Path(each["name"]).stem, "id": each["query_id"], "bytes": each["bytes_scanned"],
+             "usd": each["cost_usd"], "predicted": each["predicted_usd"], **each}
+            for each in self.facts["queries"]
+        ]  # fmt: skip
+        table = Table("facts", "Queries on Athena", _QUERIES)
+        return TableView(table, table.conform(pd.DataFrame(rows)), len(rows))
 
     def chart(self, name: str) -> "Chart":
         """One of the report's figures. Raises UsageError that lists them."""
