@@ -11,10 +11,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 HERE := test -x $(BIN)/python && grep -qsF '$(CURDIR)/.venv' $(BIN)/activate
 RENEW := $(if $(shell $(HERE) && echo here),,renew)
 
-CHECKS := check-lint check-format check-types check-sql check-floors check-notebooks check-generated
+CHECKS := check-lint check-format check-types check-sql check-floors check-notebooks check-generated check-infra
 
 .NOTPARALLEL:
-.PHONY: help report test test-fast check $(CHECKS) bench trino local-athena lab docs generate lock new-report clean renew
+.PHONY: help report test test-fast check $(CHECKS) bench trino local-athena lab docs generate lambda lock new-report clean renew
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1	\2/p' Makefile | while IFS='	' read -r name text; do \
@@ -34,7 +34,7 @@ test-fast: .venv/.dev  ## the fast tests only
 	@echo 'Running the fast tests ...'
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' $(ARGS)
 
-check: $(CHECKS)  ## lint, types, SQL, import floors, notebooks stripped, generated files current
+check: $(CHECKS)  ## lint, types, SQL, import floors, notebooks stripped, generated files current, CloudFormation
 	@echo 'All checks passed.'
 
 check-lint: .venv/.dev
@@ -61,6 +61,10 @@ check-notebooks: .venv/.dev
 	@echo 'Notebooks: no outputs in git (to repair: .venv/bin/nbstripout --keep-id notebooks/*.ipynb)'
 	@set -- notebooks/*.ipynb; test ! -e "$$1" || $(BIN)/nbstripout --keep-id --verify "$$@"
 
+check-infra: .venv/.dev
+	@echo 'Infrastructure: cfn-lint'
+	@$(BIN)/cfn-lint infra/template.yaml
+
 check-generated: .venv/.dev
 	@echo 'Generated files: current with analytics_lib/schema.py (to repair: make generate)'
 	@$(BIN)/python -m analytics_lib.generate --check
@@ -82,6 +86,9 @@ docs: generate  ## the generated pages and tables of docs/ (the same as generate
 
 generate: .venv/.analytics  ## rewrite what is derived from analytics_lib/schema.py: views, samples, docs
 	@$(BIN)/python -m analytics_lib.generate
+
+lambda: .venv/.analytics  ## the zip of the delivery function: build/lambda.zip
+	@$(BIN)/python infra/package.py
 
 new-report: .venv/.analytics  ## the files of a new report: make new-report NAME=refunds
 	@test -n '$(NAME)' || { echo 'Name the report: make new-report NAME=refunds' >&2; exit 2; }

@@ -15,19 +15,24 @@ CONNECTIONS = 64  # side by side, in one client
 _making = threading.Lock()  # a boto3 session makes one client at a time
 
 _NEXT_STEPS = {
-    "AccessDenied": "ask for the permission; docs/athena.md lists what each command needs",
+    "AccessDenied": "ask for the permission; docs/athena.md lists what each command needs, docs/cloudwatch.md for logs",
     "ExpiredToken": "the credentials have expired: sign in again, e.g. with `aws sso login`, and repeat the command",
     "InvalidClientTokenId": "the credentials are not known to AWS: check AWS_ACCESS_KEY_ID or AWS_PROFILE",
     "NoSuchBucket": "check the bucket's name and the account",
     "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION to it",
     "Throttling": "AWS limits the rate of requests: wait a minute and repeat the command",
 }
-_ACTIONS = {  # which permission an operation of S3 needs, where it is named otherwise
+_ACTIONS = {  # which permission an operation of S3 needs
+    "DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "DeleteObject": "s3:DeleteObject",
     "DeleteObjects": "s3:DeleteObject",
+    "GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "GetBucketVersioning": "s3:GetBucketVersioning",
     "GetObject": "s3:GetObject",
-    "HeadBucket": "s3:ListBucket",
     "HeadObject": "s3:GetObject",
     "ListObjectsV2": "s3:ListBucket",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
     "PutObject": "s3:PutObject",
 }
 _SAME = {
@@ -58,6 +63,15 @@ def client(service: str) -> Any:
         return boto3.client(service, config=settled)
 
 
+def session() -> Any:
+    """boto3's session, the one that `client` uses: what it has read of the services' models is not read again."""
+    import boto3
+
+    if boto3.DEFAULT_SESSION is None:
+        boto3.setup_default_session()
+    return boto3.DEFAULT_SESSION
+
+
 def config() -> Any:
     """How every client calls: retries, connections, time-outs. Raises SettingsError where boto3 is not installed."""
     try:
@@ -75,14 +89,17 @@ def config() -> Any:
 
 
 @contextmanager
-def explained(attempt: str) -> Iterator[None]:
-    """Turn what boto3 raises inside into AwsError: `attempt` failed, which action was refused, what to do next."""
+def explained(attempt: str, service: str = "") -> Iterator[None]:
+    """Turn what boto3 raises inside into AwsError: `attempt` failed, which action was refused, what to do next.
+
+    `service` is that of the action as policies name it, where it is neither S3 nor Athena nor Glue.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except ClientError as error:
-        raise AwsError(f"{attempt} failed: {_refusal(error)}", code_of(error)) from error
+        raise AwsError(f"{attempt} failed: {_refusal(error, service)}", code_of(error)) from error
     except BotoCoreError as error:
         raise AwsError(f"{attempt} failed: {_trouble(error)}", type(error).__name__) from error
 
@@ -93,11 +110,18 @@ def code_of(error: Any) -> str:
     return _SAME.get(code, code)
 
 
-def _refusal(error: Any) -> str:
-    service = error.response.get("Error", {})
+def action(operation: str) -> str:
+    """The permission that an operation of S3, Athena or Glue needs, as policies name it."""
+    service = "athena" if "Query" in operation or "WorkGroup" in operation else "glue"
+    return _ACTIONS.get(operation, f"{service}:{operation}")
+
+
+def _refusal(error: Any, service: str) -> str:
+    answer = error.response.get("Error", {})
     code = code_of(error)
-    said = f"{code}: {service.get('Message', '')}".rstrip(": ")
-    said += f" (action {_ACTIONS.get(error.operation_name, error.operation_name)})"
+    said = f"{code}: {answer.get('Message', '')}".rstrip(": ")
+    name = f"{service}:{error.operation_name}" if service else action(error.operation_name)
+    said += f" (action {name})"
     return f"{said}; {_NEXT_STEPS[code]}" if code in _NEXT_STEPS else said
 
 

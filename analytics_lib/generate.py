@@ -1,7 +1,8 @@
 """Writes every generated file of the checkout: `python -m analytics_lib.generate [--check]`.
 
 What is generated follows from `analytics_lib/schema.py`: the views under sql/views/, Athena's by
-`generate_athena`, the tables of docs/ and the samples. `--check` writes nothing, names what is out of date and exits 1.
+`generate_athena`, the tables of docs/, the samples, and what infra/template.yaml repeats. `--check` writes nothing,
+names what is out of date and exits 1.
 """
 
 import shutil
@@ -10,11 +11,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from analytics_lib import generate_athena
+from analytics_lib import generate_athena, generate_infra
 from analytics_lib.generate_athena.layout import NOTICE, described, head
 from analytics_lib.lake.samples import write_samples
 from analytics_lib.reports import catalogue
-from analytics_lib.schema import RECORD, Column, Field, Group, call_columns, session_columns
+from analytics_lib.schema import MARKS, RECORD, Column, Field, Group, call_columns, session_columns
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SAMPLES = "data/samples"
@@ -38,7 +39,7 @@ WHERE dt BETWEEN /*:start*/ '2026-01-01' AND /*:end*/ '2026-01-30';
 
 def record_table() -> str:
     """The field table of docs/record.md."""
-    rows = "\n".join(_field_rows(RECORD))
+    rows = "\n".join(_field_rows((*RECORD, *MARKS)))
     return f"| field | JSON type | unit, meaning | required | e.g. |\n| --- | --- | --- | --- | --- |\n{rows}\n"
 
 
@@ -76,6 +77,7 @@ def texts() -> dict[str, str]:
         "sql/views/duckdb/sessions.sql": view_sql("sessions", "one row a record", session_columns()),
         "sql/views/duckdb/tool_calls.sql": view_sql("tool_calls", "one row a tool call", call_columns()),
         **generate_athena.texts(),
+        **generate_infra.texts(CHECKOUT),
         "docs/record.md": f"{before}<!-- fields -->\n{record_table()}<!-- end of fields -->\n{after}",
         "docs/reports.md": report_pages(),
     }

@@ -4,6 +4,7 @@ import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FILE = Path(__file__).with_suffix(".toml")
 MB = 10**6
@@ -36,5 +37,34 @@ class Prices:
 
 def load(region: str | None = None) -> Prices:
     """The prices of a region; those of us-east-1 for a region that the file does not name."""
-    written = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    written = _written()
     return Prices(written["date"], written["source"], **{**written["default"], **written["region"].get(region, {})})
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPrices:
+    """Prices in USD of the way from the agent to the lake, in us-east-1, as they were on `date`."""
+
+    date: str
+    source: str
+    logs_usd_per_gb: float
+    logs_storage_usd_per_gb_month: float
+    insights_usd_per_gb: float
+    function_usd_per_million: float
+    function_usd_per_gb_second: float
+    s3_put_usd_per_1000: float
+    s3_storage_usd_per_gb_month: float
+    archive_move_usd_per_1000: float
+    archive_storage_usd_per_gb_month: float
+    archive_minimum_bytes: int
+    alarm_usd_per_month: float
+
+
+def load_delivery() -> DeliveryPrices:
+    """The prices of delivery."""
+    written = _written()
+    return DeliveryPrices(written["date"], **written["delivery"])
+
+
+def _written() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text(encoding="utf-8"))

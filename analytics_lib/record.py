@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
-from analytics_lib.schema import RECORD, Field, Group, Kind
+from analytics_lib.schema import MARKS, RECORD, Field, Group, Kind
 
 BLANKS = " \t\n\r"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -42,11 +42,11 @@ def content(line: bytes) -> bytes:
     return line if line.strip(BLANKS.encode()) else b""
 
 
-def parse_json(line: bytes) -> object:
-    """The document of one line by RFC 8259, numbers as floats. Raises Rejected with the reason."""
+def parse_json(line: bytes, number: Callable[[str], object] = float) -> object:
+    """The document of one line by RFC 8259, each number what `number` makes of it. Raises Rejected with the reason."""
     try:
         text = line.decode("utf-8")
-        document = json.loads(text, parse_constant=_refuse_constant, parse_int=float)
+        document = json.loads(text, parse_constant=_refuse_constant, parse_int=number, parse_float=number)
         if "\\u" in text:  # an escape may have made an unpaired surrogate, which UTF-8 cannot write
             json.dumps(document, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
@@ -241,7 +241,7 @@ def unknown_fields(document: dict[str, object], record: tuple[Field | Group, ...
 
     Of an unknown object the topmost key only.
     """
-    parts = {part.name: part for part in record}
+    parts = {part.name for part in (*record, *MARKS)}
     yield from (name for name in document if name not in parts)
     for group in (part for part in record if isinstance(part, Group)):
         value = document.get(group.name)

@@ -132,6 +132,12 @@ RECORD: tuple[Field | Group, ...] = (
           examples=("c_5f2b90",)),
 )  # fmt: skip
 
+# What the recorder notes about the record itself: known to the quality check, and no column of a view.
+MARKS = (
+    Field("_truncated", FLAG, "texts, or the last calls, were cut so that the record fits a log line",
+          examples=(True,)),
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

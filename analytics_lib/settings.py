@@ -41,7 +41,7 @@ class Settings:
     def environment(self) -> dict[str, str]:
         """These settings as variables, for a process that is to have the same."""
         values = {field.name: getattr(self.athena, field.name) for field in fields(Athena)}
-        return {_variable(name): str(value) for name, value in values.items() if value not in ("", False)}
+        return {_variable(name): str(value) for name, value in values.items() if value != "" and value is not False}
 
 
 _KNOWN = ("data", "engine", *(field.name for field in fields(Athena)))

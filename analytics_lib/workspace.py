@@ -74,14 +74,16 @@ class Lake:
         }
         return Found(report, request, tables, self._facts(request.period, results, started))
 
-    def estimate(self, name: str | None = None, *, start: Day = None, end: Day = None, last: int | None = None) -> Any:
-        """What a report, or without a name one query, would cost on Athena over these days: an `Estimate`.
+    def estimate(
+        self, name: str | None = None, *, scans: int = 1, start: Day = None, end: Day = None, last: int | None = None
+    ) -> Any:
+        """What a report, or without a name a query that reads so many views, would cost on Athena: an `Estimate`.
 
         Raises UsageError on an engine that nobody bills.
         """
         period = self.period(start, end, last)
         if name is None:
-            return self.engine.estimate(period, 1)
+            return self.engine.estimate(period, scans)
         report = catalogue.get(name)
         return self.engine.estimate(period.widened(report.lookback_days), len(report.sql_files()))
 

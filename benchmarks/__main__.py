@@ -16,7 +16,7 @@ from analytics_lib.cli.progress import Progress
 from analytics_lib.errors import AnalyticsError
 from analytics_lib.lake.samples import LAST_DAY, write_samples
 from analytics_lib.reports import catalogue
-from benchmarks import measure, sync
+from benchmarks import delivery, measure, sync
 from tests.compare import assert_same_reports
 
 _RUNS, _COMMAND_RUNS = 3, 5
@@ -51,7 +51,7 @@ def main() -> None:
             write_samples(lake, days=arguments.days, sessions_per_day=1000, bytes_per_session=5000, progress=progress)
         start, end = LAST_DAY - timedelta(days=arguments.days - 1), LAST_DAY
         checksum = _checksum(lake, max(start, end - timedelta(days=_CHECKED_DAYS - 1)), end)
-        figures = [*_ratios(lake, str(start), str(end)), *_commands(lake, str(end)), *_sync()]
+        figures = [*_ratios(lake, str(start), str(end)), *_commands(lake, str(end)), *_sync(), *_delivery()]
     except KeyboardInterrupt:
         sys.exit("\ninterrupted; the days written so far are kept")
     except AnalyticsError as error:
@@ -120,6 +120,18 @@ def _sync() -> list[Figure]:
         Figure(f"an object, one after the other (sync: {found['ms']:.2f} ms)", found["single_ms"], "ms"),
         Figure("sync of 5,000 objects, part of that", found["ms"] / found["single_ms"], "", 0.1),
         Figure("peak memory of sync", found["mb"], "MB", 150),
+    ]
+
+
+def _delivery() -> list[Figure]:
+    _say("delivery of a million records, 10,000 log events at a time, to an S3 that takes no time")
+    found = delivery.measured(1_000_000)
+    return [
+        Figure(
+            f"delivery of 10,000 log events ({found['records_per_second']:,.0f} a second)", found["seconds"], "s", 1
+        ),
+        Figure("peak memory of the delivery function", found["mb"], "MB", 128),
+        Figure("first import of the delivery function", found["import_ms"] / 1000, "s", 0.15),
     ]
 
 

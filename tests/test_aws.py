@@ -44,7 +44,7 @@ def test_a_refusal_names_the_action_and_the_next_step(code: str, same: str, step
 
 def test_a_refusal_that_is_not_known_is_told_as_it_is() -> None:
     error = refused("EntityNotFoundException", "GetTable")
-    assert str(error) == "listing failed: EntityNotFoundException: said AWS. (action GetTable)"
+    assert str(error) == "listing failed: EntityNotFoundException: said AWS. (action glue:GetTable)"
 
 
 @pytest.mark.parametrize(

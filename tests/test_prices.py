@@ -36,3 +36,10 @@ def test_a_query_is_billed_by_whole_megabytes_and_for_ten_at_least(scanned: int,
 def test_requests_cost_by_the_thousand_and_money_buys_bytes() -> None:
     assert PLAIN.requests_usd(gets=365_000, lists=365) == pytest.approx(0.146 + 0.001825)
     assert PLAIN.bytes_for(0.5) == 100_000_000_000
+
+
+def test_delivery_has_prices_of_its_own() -> None:
+    found = prices.load_delivery()
+    assert (found.logs_usd_per_gb, found.s3_put_usd_per_1000, found.archive_minimum_bytes) == (0.5, 0.005, 131_072)
+    assert date.fromisoformat(found.date) <= date.today()
+    assert len(re.findall(r"https://\S+", found.source)) == 3

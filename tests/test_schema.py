@@ -122,7 +122,7 @@ def edited_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout in which one line of schema.py is new, after `make generate`."""
     new = 'Field("zz_added", NUMBER, "what the lead could spend", "EUR", examples=(500.0, 20000.0)),'
     copy = tmp_path_factory.mktemp("checkout") / "analytics"
-    return copied_with(f"    {new}\n", '    Field("urgency", ', copy, "analytics_lib", "docs", "sql")
+    return copied_with(f"    {new}\n", '    Field("urgency", ', copy, "analytics_lib", "docs", "infra", "sql")
 
 
 def copied_with(new: str, place: str, copy: Path, *folders: str) -> Path:
@@ -201,7 +201,7 @@ def test_after_the_readme_s_recipe_the_tests_of_the_record_still_pass(tmp_path: 
     block = re.search(r"^```diff\n(.*?)^```$", recipe.partition("\n## ")[0], re.DOTALL | re.MULTILINE)
     assert block, "README.md shows no line to add"
     (new,) = (line.removeprefix("+") for line in block[1].splitlines(keepends=True) if line.startswith("+"))
-    folders = ("analytics_lib", "docs", "notebooks", "sql", "tests")
+    folders = ("analytics_lib", "docs", "infra", "notebooks", "sql", "tests")
     copy = copied_with(new, "))  # fmt: skip\n\nTOOL_CALLS", tmp_path / "analytics", *folders)
     where = python(copy, "-c", "import analytics_lib, tests.compare as c; print(analytics_lib.__file__, c.ADDED)")
     assert where.stdout.startswith(f"{copy}/"), where.stderr

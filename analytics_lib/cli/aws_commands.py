@@ -8,6 +8,7 @@ import click
 from analytics_lib import period
 from analytics_lib.cli import options
 from analytics_lib.cli.progress import Progress
+from analytics_lib.errors import UsageError
 
 if TYPE_CHECKING:
     from analytics_lib.cli.options import Place
@@ -71,9 +72,11 @@ def compact(source: str, place: "Place", until: str | None, clean: bool, dry_run
     from analytics_lib.engines.athena import AthenaEngine
 
     location, athena = _location(place), place.settings.athena
+    if clean and until:
+        raise UsageError("--clean looks at all of the Parquet; leave --until out")
     if clean:
-        for generation in generations.clean(location, athena, dry_run=dry_run):
-            click.echo(generation)
+        removed = generations.clean(location, athena, dry_run=dry_run)
+        click.echo("\n".join(removed) or "nothing to remove: Parquet stays for a day after it was replaced")
         return
     last = period.parse_date(until) if until else None
     with Progress("days compacted") as progress:

@@ -126,7 +126,9 @@ def sql(
     with Progress(_WORK) as progress:
         lake = place.open(progress)
         if estimate:
-            return _say_estimate(lake.estimate(**days))
+            from analytics_lib.engines.trino import Statement
+
+            return _say_estimate(lake.estimate(scans=Statement(text, origin).scans, **days))
         asked = lake.period(**days)
         between: dict[str, Any] = {"start": asked.start, "end": asked.end, "origin": origin}
         if output is not None and output.suffix == ".parquet":
@@ -176,6 +178,7 @@ def run(
     asked = lake.period(**days)
     if estimate:
         for name in chosen:
+            click.echo(f"{name}:")
             _say_estimate(lake.estimate(name, start=asked.start, end=asked.end))
         return 0
     folder = Path(_with_days(output, asked))
@@ -260,17 +263,29 @@ def check(data: str | None, days: dict[str, Any], format_: str, strict: bool) ->
 
 @group.command()
 @options.place
-def doctor(place: "Place") -> int:
+@click.option("--aws", is_flag=True, help="Look at the way from the agent to the lake instead; needs --log-group.")
+@click.option("--log-group", metavar="NAME", help="The log group of CloudWatch that holds the agent's output.")
+def doctor(place: "Place", aws: bool, log_group: str | None) -> int:
     """What works here, what does not, and what to do about it.
 
     \b
     Example:  analytics-lib doctor --data lake
+              analytics-lib doctor --aws --log-group /livekit/agent --data s3://bucket/prefix
     """
     from analytics_lib.cli import output as out
     from analytics_lib.cli.doctor import examine
 
+    if aws != bool(log_group):
+        raise UsageError(
+            "--aws and --log-group go together, e.g. doctor --aws --log-group NAME --data s3://BUCKET/PREFIX"
+        )
+    findings = examine(place)
+    if log_group:
+        from analytics_lib.cli import doctor_aws
+
+        findings = doctor_aws.examine(log_group, place.settings.data)
     healthy = True
-    for finding in examine(place):
+    for finding in findings:
         click.echo(f"{'ok  ' if finding.works else 'FAIL'}  {finding.subject}: {out.printable(finding.text)}")
         healthy = healthy and finding.works
     return 0 if healthy else 1

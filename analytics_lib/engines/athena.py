@@ -14,13 +14,13 @@ from pathlib import Path
 import pyathena
 from pyathena.cursor import Cursor
 from pyathena.error import DatabaseError, OperationalError
+from pyathena.util import RetryConfig
 
 from analytics_lib import aws, prices, settings
-from analytics_lib.engines import catalog, cost, results, sqlfile, trino, unload
+from analytics_lib.engines import catalog, cost, refusals, results, sqlfile, trino, unload
 from analytics_lib.engines.catalog import State
 from analytics_lib.engines.engine import Counts, Result
-from analytics_lib.engines.refusals import refusal
-from analytics_lib.errors import AwsError, QueryError
+from analytics_lib.errors import AwsError, LakeError, QueryError
 from analytics_lib.lake import s3
 from analytics_lib.lake.s3 import Location
 from analytics_lib.period import Period
@@ -29,7 +29,7 @@ SIDE_BY_SIDE = 8  # queries; an account may run 20 and more
 _POLL_SECONDS = 0.2
 _REUSE_MINUTES = 60
 _EXAMPLES_KEPT = 3
-_COUNTING = "views/athena/line_counts.sql"
+_COUNTING = "the count of raw lines"
 logging.getLogger("pyathena").addHandler(logging.NullHandler())  # it logs what it raises
 
 
@@ -55,6 +55,8 @@ class AthenaEngine:
                 poll_interval=_POLL_SECONDS,
                 result_reuse_enable=not athena.fresh,
                 result_reuse_minutes=_REUSE_MINUTES,
+                retry_config=RetryConfig(attempt=1),  # boto3 repeats by itself
+                session=aws.session(),
                 config=settled,
             )
         self._region = self._connection.client.meta.region_name
@@ -65,11 +67,22 @@ class AthenaEngine:
         return s3.newest_day(self.location, until)
 
     def estimate(self, period: Period, queries: int) -> cost.Estimate:
-        """What that many queries over the period will cost."""
-        return self._estimate(catalog.read_state(self._athena.database, self.location), period, queries)
+        """What that many queries over the period will cost, with the count of its raw lines."""
+        return self._planned(period, queries)[2]
 
-    def _estimate(self, state: State, period: Period, queries: int) -> cost.Estimate:
-        return cost.estimate(self.location, state, period, queries, self._prices)
+    def _planned(self, period: Period, queries: int) -> tuple[State, dict[str, str], cost.Estimate]:
+        """What is compacted, the count of raw lines where there are any, and what this and the queries will cost."""
+        state = catalog.read_state(self._athena.database, self.location)
+        there = [day for day in s3.days(self.location)[0] if day in period]
+        if unseen := state.unseen(there):
+            raise LakeError(
+                f"Athena does not see sessions/dt={unseen[0]}/ and {len(unseen) - 1} more days of {period} that lie in "
+                f"{self.location}: run analytics-lib athena setup again, or leave days after tomorrow out"
+            )
+        raw = [day for day in there if not state.is_compacted(day)]
+        counting = {_COUNTING: _counting_sql(raw)} if raw else {}
+        queries += len(counting)
+        return state, counting, cost.estimate(self.location, state, period, queries, self._prices)
 
     def queries(self, statements: Mapping[str, str], period: Period) -> dict[str, Result]:
         """Run the statements side by side over views that show only the days of `period`, and count its raw lines.
@@ -77,21 +90,18 @@ class AthenaEngine:
         Raises StatementError for one that does more than read, CostError above the ceiling, QueryError, AwsError.
         """
         asked = {origin: trino.Statement(sql, origin) for origin, sql in statements.items()}
-        state = catalog.read_state(self._athena.database, self.location)
-        raw = [day for day in s3.days(self.location)[0] if day in period and not state.is_compacted(day)]
-        counting = {_COUNTING: _counting_sql(raw)} if raw else {}
-        predicted = self._estimate(state, period, len(asked) + len(counting))
+        state, counting, predicted = self._planned(period, sum(each.scans for each in asked.values()))
         predicted.require_below(self._athena.max_usd)
         shown = {origin: each.showing(period, self._athena.database) for origin, each in asked.items()}
-        share = predicted.expected.usd / max(1, len(asked) + len(counting))
-        found = {
-            origin: replace(result, predicted_usd=share)
-            for origin, result in self._side_by_side({**counting, **shown}).items()
-        }
+        as_it_lies = f"\n-- lake {predicted.digest}"  # a result is reused only while nothing has changed there
+        stamped = {origin: sql + as_it_lies for origin, sql in {**shown, **counting}.items()}
+        share = predicted.expected.usd / len(stamped) if stamped else 0.0
+        found = {origin: replace(result, predicted_usd=share) for origin, result in self._side_by_side(stamped).items()}
         self._remember_counts(period, state, found.pop(_COUNTING, None))
         for origin, statement in asked.items():
             if found[origin].nested:
-                again = trino.with_json(shown[origin], found[origin].nested, ordered=statement.ordered)
+                predicted.require_below(self._athena.max_usd, times=2)
+                again = trino.with_json(shown[origin], found[origin].nested, ordered=statement.ordered) + as_it_lies
                 found[origin] = results.unnested(found[origin], self.execute(again, origin))
         return {origin: found[origin] for origin in asked}
 
@@ -101,12 +111,12 @@ class AthenaEngine:
 
     def save(self, sql: str, period: Period, origin: str, path: Path) -> Result:
         """Write one statement's rows to a Parquet file, in no order: Athena writes it in parts (UNLOAD)."""
-        shown = trino.Statement(sql, origin).showing(period, self._athena.database)
-        state = catalog.read_state(self._athena.database, self.location)
-        predicted = self._estimate(state, period, 1)
+        statement = trino.Statement(sql, origin)
+        shown = statement.showing(period, self._athena.database)
+        predicted = self._planned(period, statement.scans)[2]
         predicted.require_below(self._athena.max_usd)
         result = unload.to_file(shown, self.location, path, lambda statement: self.execute(statement, origin))
-        return replace(result, predicted_usd=predicted.expected.usd)
+        return replace(result, predicted_usd=predicted.expected.usd / predicted.queries)
 
     def counts(self, period: Period) -> Counts:
         """What the raw lines of the period's days hold: as counted when a day was compacted, else by a query."""
@@ -139,8 +149,8 @@ class AthenaEngine:
         running = _Running(self._connection.client)
         found: dict[str, Result] = {}
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            futures = {pool.submit(self._run, sql, origin, running): origin for origin, sql in statements.items()}
             try:
+                futures = {pool.submit(self._run, sql, origin, running): origin for origin, sql in statements.items()}
                 for future in as_completed(futures):
                     found[futures[future]] = future.result()
                     if self._progress:
@@ -156,16 +166,15 @@ class AthenaEngine:
         cursor: Cursor = self._connection.cursor()
         try:
             cursor.execute(sql, on_start_query_execution=running.add)
+            running.forget(cursor.query_id)
             frame, nested = results.frame_of(cursor)
-        except OperationalError as error:
-            if error.__cause__ is None:  # the query itself failed
-                raise QueryError(refusal(origin, str(error), cursor.query_id, self._region)) from error
-            raise self._explained(origin, error) from error
         except DatabaseError as error:
-            raise self._explained(origin, error) from error
-        finally:
-            if cursor.query_id:
+            if isinstance(error, OperationalError) and error.__cause__ is None:  # the query itself failed
                 running.forget(cursor.query_id)
+                reason = trino.own_lines(str(error), sql)
+                told = refusals.refusal(origin, reason, cursor.query_id, self._region, self.location)
+                raise QueryError(told) from error
+            raise self._explained(origin, error) from error
         scanned = cursor.data_scanned_in_bytes or 0
         return Result(
             frame,
@@ -183,7 +192,8 @@ class AthenaEngine:
             with aws.explained(f"{origin}, sent to Athena in workgroup {self._athena.workgroup},"):
                 raise error.__cause__ or error
         except AwsError as explained:
-            return explained
+            hint = refusals.hint(str(explained), self.location) if explained.code == "InvalidRequestException" else ""
+            return AwsError(f"{explained}; {hint}", explained.code) if hint else explained
 
 
 class _Running:
@@ -202,9 +212,9 @@ class _Running:
         if stopped:
             self._stop(query_id)
 
-    def forget(self, query_id: str) -> None:
+    def forget(self, query_id: str | None) -> None:
         with self._lock:
-            self._ids.discard(query_id)
+            self._ids.discard(query_id or "")
 
     def stop(self) -> None:
         with self._lock:
@@ -219,6 +229,7 @@ class _Running:
 
 def _counting_sql(days: list[str]) -> str:
     """The count of raw lines on these days only: those between them that are compacted are not read."""
-    sql = sqlfile.bind(sqlfile.read(_COUNTING), {"start": days[0], "end": days[-1]}, _COUNTING)
+    path = "views/athena/line_counts.sql"
+    sql = sqlfile.bind(sqlfile.read(path), {"start": days[0], "end": days[-1]}, path)
     listed = ", ".join(f"'{day}'" for day in days)
-    return f"SELECT * FROM (\n{trino.Statement(sql, _COUNTING).sql}\n) AS counted WHERE dt IN ({listed})"
+    return f"SELECT * FROM (\n{sql.rstrip().removesuffix(';')}\n) AS counted WHERE dt IN ({listed})"

@@ -1,6 +1,6 @@
 """The catalogue on AWS: making, comparing and removing what `glue_tables` describes, and the state that it keeps."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -37,8 +37,9 @@ _WORDS = {"create": "missing", "update": "differs", "keep": "current"}
 class State:
     """What is compacted: days up to `watermark` but for the `late` ones are read from Parquet, all others as JSON.
 
-    `days` are the registered partitions, `root` is the lake that the database shows, and `version` that of the view
-    `records`, which keeps watermark and late days.
+    `days` are the partitions that compaction registered, `places` those of all partitions; `root` is the lake that the
+    database shows, `first_day` the first that queries see; `version` is that of the view `records`, which keeps
+    watermark and late days.
     """
 
     watermark: str
@@ -46,10 +47,16 @@ class State:
     days: Mapping[str, Compacted]
     root: str = ""
     version: str = ""
+    first_day: str = ""
+    places: frozenset[str] = frozenset()
+
+    def unseen(self, days: Iterable[str]) -> list[str]:
+        """Those of the days that no query sees: before the lake's first day at set-up, or after tomorrow."""
+        return _outside(days, self.first_day)
 
     def is_compacted(self, day: str) -> bool:
         """True where readers take the day from Parquet."""
-        return day <= self.watermark and day not in self.late and day in self.days
+        return day <= self.watermark and day not in self.late
 
 
 def setup(location: Location, athena: Athena, *, dry_run: bool = False) -> Outcome:
@@ -79,7 +86,11 @@ def status(location: Location, athena: Athena) -> Outcome:
 def teardown(location: Location, athena: Athena, *, dry_run: bool = False) -> Outcome:
     """Remove what `setup` made, and say where what is never removed lies. Raises LakeError, AwsError."""
     notes = [f"{location.url(folder)} stays" for folder in (SESSIONS_FOLDER, PARQUET_FOLDER, workgroup.RESULTS_FOLDER)]
-    changes = [*_removals(location, athena.database, notes), *workgroup.removals(location, athena)]
+    changes = list(_removals(location, athena.database, notes))
+    if others := sorted(_databases_of(location) - {athena.database}):
+        notes.append(f"the workgroup and the rule stay: the Glue database {others[0]} shows this lake, too")
+    else:
+        changes += workgroup.removals(location, athena)
     outcome = Outcome(tuple(changes), tuple(notes))
     if not dry_run:
         outcome.carry_out()
@@ -103,6 +114,14 @@ def _removals(location: Location, name: str, notes: list[str]) -> Iterator[Chang
     yield Change("database", name, "delete", run=remove)
 
 
+def _databases_of(location: Location) -> set[str]:
+    """The databases that show the lake."""
+    with aws.explained("reading the Glue databases"):
+        pages = aws.client("glue").get_paginator("get_databases").paginate()
+        listed = list(pages.search("DatabaseList[]"))
+    return {each["Name"] for each in listed if each.get("Parameters", {}).get(ROOT) == str(location)}
+
+
 def _drop(database: str, table: str) -> None:
     import awswrangler
 
@@ -116,12 +135,32 @@ def read_state(database: str, location: Location | None = None) -> State:
     if missing := sorted({LINES, PARQUET, RECORDS} - tables.keys()):
         raise LakeError(
             f"the Glue database {database} lacks {', '.join(missing)}; "
-            f"set it up with: analytics-lib athena setup --data {location or 's3://BUCKET/PREFIX'}"
+            f"set it up with: analytics-lib athena setup --data {location or 's3://BUCKET/PREFIX'} "
+            f"--database {database}"
         )
     state = _state(database, tables)
     if location and state.root != str(location):
         raise LakeError(f"the Glue database {database} shows {state.root}; name another for {location} with --database")
     return state
+
+
+def switch(database: str, location: Location, wanted: Callable[[State], tuple[str, frozenset[str]]]) -> State:
+    """Give the view `records` the watermark and late days that are wanted, in one update; the state they follow from.
+
+    Where somebody else was faster, they are asked for again. Raises LakeError, AwsError.
+    """
+    while True:
+        state = read_state(database, location)
+        watermark, late = wanted(state)
+        if (watermark, late) == (state.watermark, state.late):
+            return state
+        try:
+            entry = {"TableInput": glue_tables.records_view(database, watermark, late), "VersionId": state.version}
+            call(f"switching {database}.records", "glue", "update_table", DatabaseName=database, **entry)
+            return state
+        except AwsError as error:
+            if error.code != "ConcurrentModificationException":
+                raise
 
 
 def days_outside(days: Iterable[str], database: str) -> list[str]:
@@ -200,10 +239,16 @@ def _state(database: str, tables: Tables) -> State:
     with aws.explained(f"reading which days are compacted in the Glue database {database}"):
         pages = aws.client("glue").get_paginator("get_partitions")
         asked = {"DatabaseName": database, "TableName": PARQUET, "ExcludeColumnSchema": True}
-        listed = pages.paginate(**asked).search("Partitions[]")
-        days = {each.day: each for each in map(Compacted.told_by, listed) if each}
-    root = tables[LINES]["StorageDescriptor"]["Location"].removesuffix("/sessions/") if LINES in tables else ""
-    return State(kept.get(WATERMARK, ""), late, days, root, tables[RECORDS].get("VersionId", ""))
+        listed = list(pages.paginate(**asked).search("Partitions[]"))
+    return State(
+        kept.get(WATERMARK, ""),
+        late,
+        {each.day: each for each in map(Compacted.told_by, listed) if each},
+        root=tables[LINES]["StorageDescriptor"]["Location"].removesuffix("/sessions/") if LINES in tables else "",
+        version=tables[RECORDS].get("VersionId", ""),
+        first_day=tables[LINES]["Parameters"][_RANGE].split(",")[0] if LINES in tables else "",
+        places=frozenset(partition["StorageDescriptor"]["Location"] for partition in listed),
+    )
 
 
 def _database(name: str) -> Entry | None:

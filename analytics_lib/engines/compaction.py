@@ -42,13 +42,14 @@ class Raw:
     @property
     def lists(self) -> int:
         """The LIST requests that it takes to find them."""
-        return max(1, -(-self.objects // s3.LISTED_AT_ONCE))
+        return s3.lists(self.objects)
 
 
 @dataclass(slots=True)
 class Compaction:
     """What a run over the days up to `until` did. `changed`: days that changed meanwhile, raw until the next run.
 
+    `failed`: days that cannot be compacted as they are, and why; they stay raw.
     `cost_usd` is what Athena billed and what S3 asks for the requests of the two scans. Of a dry run, `days` are those
     that would be compacted, and `cost_usd` what that may cost.
     """
@@ -57,19 +58,26 @@ class Compaction:
     dry_run: bool = False
     days: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
     records: int = 0
     raw_bytes: int = 0
     bytes: int = 0
     cost_usd: float = 0.0
+
+    @property
+    def tried(self) -> int:
+        """How many days are done with."""
+        return len(self.days) + len(self.changed) + len(self.failed)
 
     def text(self) -> str:
         """A sentence or two for people."""
         raw, many = f"{cost.size(self.raw_bytes)} of JSON", f"{len(self.days)} day{'s'[: len(self.days) != 1]}"
         if self.dry_run and self.days:
             return f"would compact {many}, {self.days[0]} to {self.days[-1]}: {raw}, about {self.cost_usd:.4f} USD"
-        if not self.days and not self.changed:
+        if not self.tried:
             return f"nothing to do: all days up to {self.until} are compacted"
-        became = f"{self.records:,} records, {raw} became {cost.size(self.bytes)} of Parquet, {self.cost_usd:.4f} USD"
+        records = f"{self.records:,} record{'s'[: self.records != 1]}"
+        became = f"{records}, {raw} became {cost.size(self.bytes)} of Parquet, {self.cost_usd:.4f} USD"
         waiting = f"\nchanged meanwhile, stay raw until the next run: {', '.join(self.changed)}" if self.changed else ""
         return f"compacted {many}: {became}{waiting}"
 
@@ -91,6 +99,7 @@ def compact(
     """
     last = _last_day(until)
     run = _Run(location, athena, execute)
+    run.require_current_views()
     state = catalog.read_state(athena.database, location)
     known = run.listed(sorted({*run.folders(), *state.days}), until=max(last, state.watermark))
     if not dry_run:
@@ -102,9 +111,10 @@ def compact(
         return Compaction(last, True, sorted(waiting), raw_bytes=raw_bytes, cost_usd=predicted_usd)
     done = Compaction(last)
     for batch in batches(waiting, known):
-        progress(len(done.days) + len(done.changed), len(waiting))
-        run.compact(batch, known, done)
-    progress(len(waiting), len(waiting))
+        run.compact_or_divide(batch, known, done, lambda: progress(done.tried, len(waiting)))
+    if done.failed:
+        reasons = "\n".join(f"{day}: {reason}" for day, reason in done.failed.items())
+        raise QueryError(f"{done.text()}\nnot compacted, and still read as JSON:\n{reasons}")
     return done
 
 
@@ -164,17 +174,25 @@ class _Run:
         found = s3.list_days(self.location, [day for day in days if day <= until])
         return {day.day: Raw(day.digest, day.bytes, len(day.objects)) for day in found}
 
-    def check(self, waiting: Collection[str], known: Mapping[str, Raw]) -> float:
-        """What compacting these days may cost, in USD. Raises what speaks against it."""
-        again = f"run: analytics-lib athena setup --data {self.location}"
+    def require_current_views(self) -> None:
+        """Raise LakeError where another version made what `records` is switched between: its readers would fail."""
         database = self._athena.database
-        for wanted in (glue_tables.view(database, "records_raw"), glue_tables.parquet(self.location)):
+        catalog.read_state(database, self.location)
+        views = (glue_tables.view(database, name) for name in ("records_raw", "sessions", "tool_calls"))
+        for wanted in (*views, glue_tables.parquet(self.location)):
             name = f"{database}.{wanted['Name']}"
             found = call(f"reading {name}", "glue", "get_table", DatabaseName=database, Name=wanted["Name"])["Table"]
             if any(differences(wanted, found)):
-                raise LakeError(f"{name} is not as this version of analytics-lib makes it; {again}")
-        if unseen := catalog.days_outside(sorted(waiting), database):
-            raise LakeError(f"queries do not see {', '.join(unseen[:3])}, older than the days at set-up; {again}")
+                raise LakeError(f"{name} is not as this version of analytics-lib makes it; {self._again}")
+
+    @property
+    def _again(self) -> str:
+        return f"run: analytics-lib athena setup --data {self.location}"
+
+    def check(self, waiting: Collection[str], known: Mapping[str, Raw]) -> float:
+        """What compacting these days may cost, in USD. Raises what speaks against it."""
+        if unseen := catalog.days_outside(sorted(waiting), self._athena.database):
+            raise LakeError(f"queries do not see {', '.join(unseen[:3])}, older than the days at set-up; {self._again}")
         usd = sum(self._predicted_usd(batch, known) for batch in batches(waiting, known))
         if usd > self._athena.max_usd:
             raise CostError(
@@ -193,9 +211,24 @@ class _Run:
         gets, lists = (sum(getattr(known[day], name) for day in days) for name in ("objects", "lists"))
         return self._prices.requests_usd(_SCANS * gets, (_SCANS + _LISTINGS) * lists)
 
+    def compact_or_divide(
+        self, days: list[str], known: dict[str, Raw], done: Compaction, tell: Callable[[], None]
+    ) -> None:
+        """Compact the days; where a query fails, the halves of them, so that one bad day stops no other."""
+        tell()
+        try:
+            self.compact(days, known, done)
+        except QueryError as error:
+            if len(days) == 1:
+                done.failed[days[0]] = str(error)
+            else:
+                for half in (days[: len(days) // 2], days[len(days) // 2 :]):
+                    self.compact_or_divide(half, known, done, tell)
+        tell()
+
     def compact(self, days: list[str], known: dict[str, Raw], done: Compaction) -> None:
         """Write, count, compare and register the days, and switch the view; `known` and `done` follow."""
-        origin, place = f"compacting {days[0]} to {days[-1]}", generations.new_place()
+        origin, place = f"compacting {days[0]} to {days[-1]}", generations.new_place(self._athena.database)
         unloaded = self._execute(_unload_sql(self.location.url(place), days), origin)
         # The place makes the text one of its own: no earlier result may be reused.
         counted = self._execute(f"{_counting_sql(days)}\n-- for {place}", origin)
@@ -256,20 +289,10 @@ class _Run:
             _errors(attempt, call(attempt, "glue", "batch_update_partition", **table, Entries=entries))
 
     def switch(self, known: Mapping[str, Raw], fresh: Collection[str]) -> State:
-        """Make the view show what it should by now, in one update; the state that it was derived from."""
-        database = self._athena.database
-        while True:
-            state = catalog.read_state(database, self.location)
-            wanted = view_of(known, fresh, self.folders(), state)
-            if wanted == (state.watermark, state.late):
-                return state
-            try:
-                entry = {"TableInput": glue_tables.records_view(database, *wanted), "VersionId": state.version}
-                call(f"switching {database}.records", "glue", "update_table", DatabaseName=database, **entry)
-                return state
-            except AwsError as error:
-                if error.code != "ConcurrentModificationException":  # else another run was faster
-                    raise
+        """Make the view show what it should by now; the state that it was derived from."""
+        return catalog.switch(
+            self._athena.database, self.location, lambda state: view_of(known, fresh, self.folders(), state)
+        )
 
 
 def _last_day(until: date | None) -> str:

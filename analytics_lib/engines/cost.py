@@ -1,16 +1,15 @@
 """What queries on Athena cost: beforehand from what lies in the period's days, afterwards from what was scanned."""
 
+import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analytics_lib.engines.catalog import State
 from analytics_lib.errors import CostError
 from analytics_lib.lake import s3
-from analytics_lib.lake.s3 import Location
+from analytics_lib.lake.s3 import Day, Location
 from analytics_lib.period import Period
 from analytics_lib.prices import Prices
-
-_LISTED_AT_ONCE = 1000  # objects, in one answer of S3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,7 @@ class Estimate:
     parquet: Scan | None
     expected: Scan
     prices_date: str
+    digest: str = field(default="", compare=False)  # of what lies there: another one, and results may be others
 
     def text(self) -> str:
         """Lines for people."""
@@ -49,9 +49,9 @@ class Estimate:
             f"  expected  {self.expected}\n  JSON      {self.json}\n  Parquet   {parquet}"
         )
 
-    def require_below(self, max_usd: float) -> None:
-        """Raise CostError where the queries may cost more than `max_usd`."""
-        if self.expected.usd <= max_usd:
+    def require_below(self, max_usd: float, times: int = 1) -> None:
+        """Raise CostError where the queries, asked that many times, may cost more than `max_usd`."""
+        if self.expected.usd * times <= max_usd:
             return
         cheaper = "ask for fewer days with --start and --end"
         if self.compacted_days < len(self.period):
@@ -91,22 +91,27 @@ def estimate(location: Location, state: State, period: Period, queries: int, pri
     Parquet follows from what the compacted days of the lake shrank to, one object a day.
     """
     days = [day.isoformat() for day in period.days()]
-    compacted = [state.days[day] for day in days if state.is_compacted(day)]
+    in_parquet = [day for day in days if state.is_compacted(day)]
+    compacted = [state.days[day] for day in in_parquet if day in state.days]
     was_raw = _sum(_part(day.raw_bytes, day.raw_objects) for day in compacted)
     is_parquet = _sum(_part(day.bytes, day.objects) for day in compacted)
-    raw = _raw(location, [day for day in days if not state.is_compacted(day)])
-    still_raw = len(days) - len(compacted)
+    listed = _listed(location, {day for day in days if not state.is_compacted(day)})
+    without_folder = len(days) - len(in_parquet) - len(listed)
+    raw = _sum(_part(day.bytes, len(day.objects)) for day in listed) + _Part(lists=without_folder)
+    told = [*(day.digest for day in listed), *(day.location for day in compacted), state.first_day, state.watermark]
+    still_raw = len(days) - len(in_parquet)
     shrunk_bytes = _shrunk(raw.bytes, state)
     return Estimate(
         period,
         queries,
-        len(compacted),
+        len(in_parquet),
         json=_scan(was_raw + raw, queries, prices),
         parquet=None
         if shrunk_bytes is None
         else _scan(is_parquet + _Part(shrunk_bytes, still_raw, still_raw), queries, prices),
         expected=_scan(is_parquet + raw, queries, prices),
         prices_date=prices.date,
+        digest=hashlib.sha256("\n".join(told).encode()).hexdigest()[:16],
     )
 
 
@@ -116,18 +121,16 @@ def billed_usd(bytes_scanned: int, prices: Prices) -> float:
 
 
 def size(count: int) -> str:
-    """Bytes in the unit that suits: `12.3 MB`, `1.8 GB`."""
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+    """Bytes in the unit that suits: `0.4 kB`, `12.3 MB`, `1.8 GB`."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:,.1f} {name}"
+    return f"{count / 1e3:,.1f} kB"
 
 
-def _raw(location: Location, days: list[str]) -> _Part:
-    """The days as they were delivered; those without a folder take a LIST as well."""
-    if not days:
-        return _Part()
-    wanted = set(days)
-    there = [day for day in s3.days(location)[0] if day in wanted]
-    listed = _sum(_part(day.bytes, len(day.objects)) for day in s3.list_days(location, there))
-    return listed + _Part(lists=len(days) - len(there))
+def _listed(location: Location, wanted: set[str]) -> list[Day]:
+    """What lies in those of the days that have a folder."""
+    return list(s3.list_days(location, [day for day in s3.days(location)[0] if day in wanted])) if wanted else []
 
 
 def _shrunk(raw_bytes: int, state: State) -> int | None:
@@ -137,7 +140,7 @@ def _shrunk(raw_bytes: int, state: State) -> int | None:
 
 
 def _part(size_bytes: int, objects: int) -> _Part:
-    return _Part(size_bytes, objects, max(1, -(-objects // _LISTED_AT_ONCE)))
+    return _Part(size_bytes, objects, s3.lists(objects))
 
 
 def _sum(parts: Iterable[_Part]) -> _Part:

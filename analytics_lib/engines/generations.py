@@ -19,12 +19,13 @@ from analytics_lib.engines import catalog
 from analytics_lib.engines.engine import Result
 from analytics_lib.engines.glue_tables import PARQUET_FOLDER
 from analytics_lib.errors import AwsError, QueryError
+from analytics_lib.lake import s3
 from analytics_lib.lake.s3 import Location
 from analytics_lib.settings import Athena
 
 _TIME = "%Y%m%dT%H%M%SZ"
-_DAY_PLACE = re.compile(
-    re.escape(PARQUET_FOLDER) + r"(?P<made>\d{8}T\d{6}Z)-[0-9a-f]{32}/dt=(?P<day>\d{4}-\d{2}-\d{2})/", re.ASCII
+DAY_PLACE = re.compile(
+    re.escape(PARQUET_FOLDER) + r"[^/]+/(?P<made>\d{8}T\d{6}Z)-[0-9a-f]{32}/dt=(?P<day>\d{4}-\d{2}-\d{2})/", re.ASCII
 )
 _DAY = timedelta(days=1)
 _SIDE_BY_SIDE = 16
@@ -41,9 +42,9 @@ class Written:
     records: int = 0
 
 
-def new_place() -> str:
-    """A folder that nobody else writes to, below the root; its name begins with the time, for `orphans`."""
-    return f"{PARQUET_FOLDER}{datetime.now(UTC).strftime(_TIME)}-{uuid.uuid4().hex}/"
+def new_place(database: str) -> str:
+    """A folder that nobody else writes to, below the database's own; its name begins with the time, for `orphans`."""
+    return f"{PARQUET_FOLDER}{database}/{datetime.now(UTC).strftime(_TIME)}-{uuid.uuid4().hex}/"
 
 
 def day_place(place: str, day: str) -> str:
@@ -85,9 +86,9 @@ def clean(location: Location, athena: Athena, *, older_than: timedelta = _DAY, d
     that has vanished would read as no rows, without an error. Raises LakeError, AwsError.
     """
     # The folders are listed first: whatever was registered by then is seen to be in use.
-    keys = [key for key, _ in _objects(location, PARQUET_FOLDER)]
+    keys = [key for key, _ in _objects(location, f"{PARQUET_FOLDER}{athena.database}/")]
     state = catalog.read_state(athena.database, location)
-    in_use = [compacted.location.removeprefix(f"{location}/") for compacted in state.days.values()]
+    in_use = [place.removeprefix(f"{location}/") for place in state.places]
     found = orphans(keys, in_use, older_than)
     if not dry_run:
         _delete(location, found)
@@ -102,11 +103,11 @@ def orphans(keys: Iterable[str], in_use: Iterable[str], older_than: timedelta) -
     """
     limit = (datetime.now(UTC) - older_than).strftime(_TIME)
     used = set(in_use)
-    taken = [found for found in map(_DAY_PLACE.fullmatch, used) if found]
+    taken = [found for found in map(DAY_PLACE.fullmatch, used) if found]
     replaced = {found["day"]: found["made"] for found in taken}
 
     def is_orphan(folder: str) -> bool:
-        found = _DAY_PLACE.fullmatch(folder)
+        found = DAY_PLACE.fullmatch(folder)
         if not found or folder in used:
             return False
         return max(found["made"], replaced.get(found["day"], "")) < limit
@@ -126,11 +127,7 @@ def _delete(location: Location, keys: list[str]) -> None:
 
 def _objects(location: Location, place: str) -> Iterator[tuple[str, int]]:
     """The objects below a folder: key relative to the root, size."""
-    prefix = location.key(place)
-    with aws.explained(f"listing {location.url(place)}"):
-        for page in aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=prefix):
-            for found in page.get("Contents", ()):
-                yield place + found["Key"].removeprefix(prefix), found["Size"]
+    return ((place + found.name, found.size) for found in s3.all_below(location, place))
 
 
 def _manifest(unloaded: Result) -> set[str]:

@@ -146,7 +146,8 @@ def _glue_columns(view: str) -> list[dict[str, str]]:
 @functools.cache
 def schema_version() -> str:
     """A short name for the columns of a record and how they are read: Parquet of another version is written anew."""
-    told = json.dumps(_glue_columns(RECORDS)) + view_sql("records_raw")
+    query = re.sub(r"--[^\n]*", "", _HEAD.sub("", view_sql("records_raw")))
+    told = json.dumps(_glue_columns(RECORDS)) + " ".join(query.split())
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 

@@ -1,21 +1,30 @@
-"""What Athena says when a query failed, as a sentence with the place to look and the next step."""
+"""What Athena says when it refused or failed a query, as a sentence with the place to look and the next step."""
 
+_SET_UP = "analytics-lib athena setup --data {lake}"
+_ASK = "ask for the permission to read that place; docs/athena.md lists what each command needs"
 _HINTS = (
     ("limit was exceeded", "the workgroup's ceiling on bytes was hit: ask for fewer days, compact the lake "
-     "(analytics-lib compact), or raise the workgroup's limit"),
-    ("SCHEMA_NOT_FOUND", "make the database with: analytics-lib athena setup --data s3://BUCKET/PREFIX"),
-    ("TABLE_NOT_FOUND", "make the tables and views with: analytics-lib athena setup --data s3://BUCKET/PREFIX"),
-    ("VIEW_IS_STALE", "make the views anew with: analytics-lib athena setup --data s3://BUCKET/PREFIX"),
-    (".gz", "Athena cannot read past a damaged file: set that object aside by renaming it so that it begins with `_`, "
-     "outside of sessions/"),
-    ("Access Denied", "ask for the permission to read that place; docs/athena.md lists what each command needs"),
-    ("AccessDenied", "ask for the permission to read that place; docs/athena.md lists what each command needs"),
+     "(analytics-lib compact {lake}), or raise the workgroup's limit"),
+    ("SCHEMA_NOT_FOUND", f"make the database with: {_SET_UP}"),
+    ("TABLE_NOT_FOUND", f"make the tables and views with: {_SET_UP}"),
+    ("VIEW_IS_STALE", f"make the views anew with: {_SET_UP}"),
+    ("Column name", "in a Parquet file every column needs a name of its own: write SELECT ... AS name"),
+    ("Access Denied", _ASK),
+    ("AccessDenied", _ASK),
+    (".gz", "Athena cannot read past a damaged file: move that object out of sessions/"),
+    ("WorkGroup ", f"make the workgroup with: {_SET_UP}, or name another with --workgroup"),
+    ("No output location", "name one with --athena-output s3://BUCKET/PREFIX"),
 )  # fmt: skip
 
 
-def refusal(origin: str, reason: str, query_id: str | None, region: str | None) -> str:
+def hint(reason: str, lake: object) -> str:
+    """The next step, where the reason is a known one; it begins like the middle of a sentence."""
+    return next((hint.format(lake=lake) for sign, hint in _HINTS if sign in reason), "")
+
+
+def refusal(origin: str, reason: str, query_id: str | None, region: str | None, lake: object) -> str:
     """The message for a query that Athena took and did not finish."""
-    hint = next((hint for sign, hint in _HINTS if sign in reason), "")
     console = f"https://{region}.console.aws.amazon.com/athena/home?region={region}#/query-editor/history/{query_id}"
     said = f"{origin} failed on Athena: {reason}{'' if reason.endswith('.') else '.'} (query {query_id}, {console})"
-    return f"{said}\n{hint[0].upper()}{hint[1:]}." if hint else said
+    next_step = hint(reason, lake)
+    return f"{said}\n{next_step[0].upper()}{next_step[1:]}." if next_step else said

@@ -56,7 +56,7 @@ def unnested(first: Result, again: Result) -> Result:
     frame = again.frame
     for place, is_nested in enumerate(first.nested):
         if is_nested:
-            decoded = [None if text is None or text is pd.NA else json.loads(text) for text in frame.iloc[:, place]]
+            decoded = [json.loads(text) if isinstance(text, str) else None for text in frame.iloc[:, place]]
             frame.isetitem(place, pd.Series(decoded, index=frame.index, dtype="object"))
     frame.columns = first.frame.columns
     return replace(

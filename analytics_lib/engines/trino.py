@@ -5,15 +5,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analytics_lib import schema
 from analytics_lib.errors import StatementError
 from analytics_lib.period import Period
 
-VIEWS = ("sessions", "tool_calls")
+VIEWS = {  # with their columns
+    "sessions": ", ".join(column.name for column in schema.session_columns()),
+    "tool_calls": ", ".join(column.name for column in schema.call_columns()),
+}
+_BELOW = ("lines", "records", "records_raw", "records_parquet")  # what the views read, all days of it
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\n]*|/\*.*?\*/) | (?P<text>'(?:[^']|'')*') | (?P<name>"(?:[^"]|"")*")
       | (?P<word>\w+) | (?P<sign>.)""",
     re.DOTALL | re.VERBOSE,
 )
+_BEGIN = "-- the query\n"  # stands before the statement as it was given
 _ROWS = ("SELECT", "WITH", "VALUES", "TABLE", "(")
 _CATALOGUE = ("DESCRIBE", "SHOW")
 
@@ -46,6 +52,14 @@ class Statement:
         self._check_names(origin)
 
     def _check_names(self, origin: str) -> None:
+        words = [token.word for token in self._tokens]
+        for place, word in enumerate(words):
+            first, name = place, word.lower()
+            while first > 1 and words[first - 1] == ".":
+                first -= 2
+            past = name in _BELOW or (name in VIEWS and first < place)
+            if past and first and words[first - 1] in ("FROM", "JOIN"):
+                raise StatementError(f"{origin} reads {name} past the days asked for; read sessions or tool_calls")
         for name in self._own_names():
             if name.lower() in VIEWS:
                 raise StatementError(
@@ -75,10 +89,20 @@ class Statement:
         views = ", ".join(f"{name} AS (SELECT * FROM {place}.{name} WHERE {days})" for name in VIEWS)
         first = self._tokens[0]
         if first.word != "WITH":
-            return f"WITH {views}\n{self.sql}"
+            return f"WITH {views}\n{_BEGIN}{self.sql}"
+        last = first
         if self._tokens[1].word == "RECURSIVE":
-            first = self._tokens[1]
-        return f"{self.sql[: first.end]} {views},{self.sql[first.end :]}"
+            last = self._tokens[1]
+            for name, columns in VIEWS.items():  # all queries of such a WITH must name their columns
+                views = views.replace(f"{name} AS (SELECT *", f"{name} ({columns}) AS (SELECT {columns}")
+        opening = self.sql[first.start : last.end]
+        blank = re.sub(r"\S", " ", opening)  # so that lines and columns stay
+        return f"{opening} {views},\n{_BEGIN}{self.sql[: first.start]}{blank}{self.sql[last.end :]}"
+
+    @property
+    def scans(self) -> int:
+        """How often the statement reads a view, as far as its words tell: once at least."""
+        return max(1, sum(token.word.lower() in VIEWS for token in self._tokens))
 
     @property
     def ordered(self) -> bool:
@@ -86,6 +110,17 @@ class Statement:
         words = [token.word for token in self._tokens if token.depth == 0 and not token.quoted]
         sorts = any(pair == ("ORDER", "BY") for pair in itertools.pairwise(words))
         return sorts and not {"LIMIT", "OFFSET", "FETCH"} & set(words)
+
+
+def own_lines(reason: str, sql: str) -> str:
+    """What Athena says about `sql`, with lines as they are counted in the statement that `showing` began with."""
+    before, begun, _ = sql.partition(_BEGIN)
+    shift = before.count("\n") + 1 if begun else 0
+
+    def counted(found: re.Match[str]) -> str:
+        return f"line {int(found[1]) - shift}:{found[2]}: " if int(found[1]) > shift else ""
+
+    return re.sub(r"\bline (\d+):(\d+): ", counted, reason)
 
 
 def with_json(sql: str, nested: tuple[bool, ...], *, ordered: bool) -> str:

@@ -5,6 +5,8 @@ import tempfile
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,35 +15,57 @@ import pyarrow.parquet as pq
 from analytics_lib import aws
 from analytics_lib.engines.engine import Result
 from analytics_lib.engines.workgroup import RESULTS_FOLDER
+from analytics_lib.errors import AwsError
 from analytics_lib.lake.s3 import Location
 
 
 def to_file(sql: str, location: Location, path: Path, execute: Callable[[str], Result]) -> Result:
     """Write the query's rows to `path`; the parts on S3 are removed again. Raises QueryError, AwsError, OSError."""
     place = f"{RESULTS_FOLDER}unload/{uuid.uuid4()}/"
-    target = location.url(place)
-    result = execute(f"UNLOAD (\n{sql}\n) TO '{target}' WITH (format = 'PARQUET', compression = 'ZSTD')")
+    try:
+        result = execute(
+            f"UNLOAD (\n{sql}\n) TO '{location.url(place)}' WITH (format = 'PARQUET', compression = 'ZSTD')"
+        )
+        with tempfile.TemporaryDirectory(prefix="analytics-lib-") as folder:
+            if parts := _fetched(location, place, folder):
+                _join(parts, path)
+                return result
+        empty = execute(f"SELECT * FROM (\n{sql}\n) AS answer LIMIT 0")  # no rows, no part: which columns are there?
+        frame = empty.frame
+        instants = {name: frame[name].dt.tz_localize(None) for name in frame.select_dtypes("datetimetz")}
+        pq.write_table(pa.Table.from_pandas(frame.assign(**instants)), path)
+        return replace(result, seconds=result.seconds + empty.seconds, cost_usd=result.cost_usd + empty.cost_usd)
+    finally:
+        with suppress(AwsError):  # what stays expires
+            _remove(location, _keys(location, place))
+
+
+def _keys(location: Location, place: str) -> list[str]:
+    with aws.explained(f"listing {location.url(place)}"):
+        pages = aws.client("s3").get_paginator("list_objects_v2")
+        listed = pages.paginate(Bucket=location.bucket, Prefix=location.key(place))
+        return [found["Key"] for page in listed for found in page.get("Contents", ())]
+
+
+def _fetched(location: Location, place: str, folder: str) -> list[str]:
+    keys = _keys(location, place)
+    parts = [os.path.join(folder, str(number)) for number in range(len(keys))]
     client = aws.client("s3")
-    with tempfile.TemporaryDirectory(prefix="analytics-lib-") as folder, aws.explained(f"reading {target}"):
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=location.key(place))
-        keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
-        parts = [os.path.join(folder, str(number)) for number in range(len(keys))]
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda key, part: client.download_file(location.bucket, key, part), keys, parts))
-        if parts:
-            _join(parts, path)
-        else:  # no rows, no part: only the columns are known
-            empty = execute(f"SELECT * FROM (\n{sql}\n) AS answer LIMIT 0")
-            pq.write_table(pa.Table.from_pandas(empty.frame), path)
+    with aws.explained(f"reading {location.url(place)}"), ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key, part: client.download_file(location.bucket, key, part), keys, parts))
+    return parts
+
+
+def _remove(location: Location, keys: list[str]) -> None:
+    with aws.explained("removing what was unloaded"):
         for first in range(0, len(keys), 1000):
             named = [{"Key": key} for key in keys[first : first + 1000]]
-            client.delete_objects(Bucket=location.bucket, Delete={"Objects": named, "Quiet": True})
-    return result
+            aws.client("s3").delete_objects(Bucket=location.bucket, Delete={"Objects": named, "Quiet": True})
 
 
 def _join(parts: list[str], path: Path) -> None:
-    with pq.ParquetWriter(path, pq.read_schema(parts[0]), compression="zstd") as writer:
-        for part in parts:
-            with pq.ParquetFile(part) as file:
-                for batch in file.iter_batches():
-                    writer.write_batch(batch)
+    files = [pq.ParquetFile(part, coerce_int96_timestamp_unit="us") for part in parts]  # ns end in the year 2262
+    with pq.ParquetWriter(path, files[0].schema_arrow, compression="zstd") as writer:
+        for file in files:
+            for batch in file.iter_batches():
+                writer.write_batch(batch)

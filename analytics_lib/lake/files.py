@@ -39,7 +39,7 @@ def sessions_folder(root: Path) -> Path:
 def day_folders(root: Path) -> tuple[list[str], list[Ignored]]:
     """The days (ISO dates, in order) that have a folder, and what else lies directly under `sessions/`."""
     days, ignored = [], []
-    for entry in _entries(sessions_folder(root)):
+    for entry in entries(sessions_folder(root)):
         problem = _folder_problem(entry)
         if problem:
             ignored.append(Ignored(f"sessions/{entry.name}", problem))
@@ -67,7 +67,7 @@ def _folder_problem(entry: os.DirEntry[str]) -> str:
 def files_of_day(root: Path, day: str) -> tuple[list[str], list[Ignored]]:
     """The names of the files to read in a day's folder, sorted, and what else lies there."""
     names, ignored = [], []
-    for entry in _entries(root / "sessions" / f"dt={day}"):
+    for entry in entries(root / "sessions" / f"dt={day}"):
         problem = _file_problem(entry)
         if problem:
             ignored.append(Ignored(f"sessions/dt={day}/{entry.name}", problem))
@@ -117,14 +117,15 @@ def newest_day(root: Path, until: date = date.max) -> date | None:
     """The last day up to `until` that has a file to read; None where there is none."""
     for day in reversed([day for day in day_folders(root)[0] if day <= until.isoformat()]):
         try:
-            if any(not _file_problem(entry) for entry in _entries(root / "sessions" / f"dt={day}")):
+            if any(not _file_problem(entry) for entry in entries(root / "sessions" / f"dt={day}")):
                 return date.fromisoformat(day)
         except LakeError:
             continue  # whoever reads the day counts and names it
     return None
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What lies in the folder, in no order. Raises LakeError where it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
             yield from entries

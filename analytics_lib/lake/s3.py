@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -13,9 +13,9 @@ from analytics_lib.errors import AwsError, LakeError, PeriodError, UsageError
 from analytics_lib.lake.files import Ignored, name_problem
 from analytics_lib.period import parse_date
 
-LISTED_AT_ONCE = 1000  # objects, in one answer of S3
+_LISTED_AT_ONCE = 1000  # objects, in one answer of S3
 _SIDE_BY_SIDE = 16
-_LOCATION = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
+_LOCATION = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([\w.=+@-]+(?:/[\w.=+@-]+)*)?/*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,11 @@ class Location:
     def parse(cls, text: str) -> "Location":
         """The place that `s3://bucket/prefix` names. Raises UsageError for anything else."""
         found = _LOCATION.fullmatch(text)
-        if not found or (found[2] or "").startswith("/"):
-            raise UsageError(f"{text!r} is no place on S3; write it as s3://BUCKET/PREFIX, e.g. s3://my-lake/agents")
+        if not found or "sessions/dt=" in text:  # by this the view finds the day in an object's address
+            raise UsageError(
+                f"{text!r} is no place for a lake on S3; write it as s3://BUCKET/PREFIX, e.g. s3://my-lake/agents, "
+                "with letters, digits and - _ . = + @ / in the prefix"
+            )
         return cls(found[1], (found[2] or "").rstrip("/"))
 
     def __str__(self) -> str:
@@ -66,11 +69,6 @@ class Day:
     def bytes(self) -> int:
         """The size of all objects to read."""
         return sum(each.size for each in self.objects)
-
-    @property
-    def requests(self) -> int:
-        """How many LIST requests it takes to find these objects."""
-        return max(1, -(-len(self.objects) // LISTED_AT_ONCE))
 
     @property
     def digest(self) -> str:
@@ -114,6 +112,11 @@ def _folder_problem(name: str) -> str:
     return ""
 
 
+def lists(objects: int) -> int:
+    """How many LIST requests it takes to find so many objects; one finds that there are none."""
+    return max(1, -(-objects // _LISTED_AT_ONCE))
+
+
 def list_day(location: Location, day: str) -> Day:
     """What lies in a day's folder. Raises AwsError where it cannot be listed."""
     objects, ignored = [], []
@@ -126,23 +129,17 @@ def list_day(location: Location, day: str) -> Day:
     return Day(day, tuple(sorted(objects, key=lambda each: each.name)), tuple(ignored))
 
 
-def list_days(
-    location: Location, wanted: Sequence[str], progress: Callable[[int, int], None] | None = None
-) -> Iterator[Day]:
+def list_days(location: Location, wanted: Sequence[str]) -> Iterator[Day]:
     """What lies in each day's folder, in order; some are listed ahead, side by side."""
     waiting: deque[Future[Day]] = deque()
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
         try:
-            for number, day in enumerate(wanted):
+            for day in wanted:
                 waiting.append(pool.submit(list_day, location, day))
                 if len(waiting) > 2 * _SIDE_BY_SIDE:
                     yield waiting.popleft().result()
-                if progress:
-                    progress(number + 1 - len(waiting), len(wanted))
             while waiting:
                 yield waiting.popleft().result()
-                if progress:
-                    progress(len(wanted) - len(waiting), len(wanted))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -153,6 +150,14 @@ def newest_day(location: Location, until: date = date.max) -> date | None:
         if any(stored and not name_problem(name) for name, stored in _listed(location, f"sessions/dt={day}/")):
             return date.fromisoformat(day)
     return None
+
+
+def all_below(location: Location, path: str) -> Iterator[Stored]:
+    """Every object below the folder, at any depth, named by its path from there. Raises LakeError, AwsError."""
+    prefix = location.key(path)
+    for page in _pages(location, {"Bucket": location.bucket, "Prefix": prefix}):
+        for found in page.get("Contents", ()):
+            yield Stored(found["Key"].removeprefix(prefix), found["ETag"].strip('"'), found["Size"])
 
 
 def _listed(location: Location, path: str, *, whole: bool = False) -> Iterator[tuple[str, Stored | None]]:

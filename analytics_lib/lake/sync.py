@@ -84,7 +84,7 @@ def sync(
             _claim(root, location, fraction)
             ignored = [found for day in work.days(days, period) for found in work.planned(day)[1]]
         else:
-            with _held(root) as unfinished:
+            with held(root) as unfinished:
                 copies.write_whole(root / STATE / "source.json", _claim(root, location, fraction))
                 ignored = work.run(days, period, unfinished)
     work.done.ignored = (*outside, *ignored)
@@ -197,7 +197,7 @@ def _claim(root: Path, location: Location, fraction: float) -> str:
 
 
 @contextmanager
-def _held(root: Path) -> Iterator[Path]:
+def held(root: Path) -> Iterator[Path]:
     """A folder for what is not complete, while no other sync works in `root`."""
     arriving = root / STATE / "arriving"
     for folder in (root / STATE, root / "sessions"):

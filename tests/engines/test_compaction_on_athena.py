@@ -136,7 +136,7 @@ def test_a_compacted_day_costs_one_get_a_query_and_no_raw_object_is_read(lake: L
     lake.engine.execute("SELECT COUNT(*) AS n FROM sessions WHERE dt = '2026-02-01'", "a count")
     folder = f"{lake.location.bucket}/{lake.location.key('')}"
     assert local_athena.requests(f"{folder}sessions/") == {}
-    assert local_athena.requests(f"{folder}parquet/")["LIST"] == 1
+    assert local_athena.requests(f"{folder}parquet/") == {"LIST": 1, "GET": 1}
 
 
 @pytest.mark.parametrize("queries", [1, 2])
@@ -180,7 +180,7 @@ def test_readers_see_each_day_whole_and_once_while_two_runs_compact_at_the_same_
     before = lake.seen()
     with reading(lake) as seen, ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(lake.compact), pool.submit(lake.compact)]
-        assert {len(run.result().days) for run in runs} <= {0, 4}
+        assert max(len(run.result().days) for run in runs) == 4
     assert seen
     assert all(look == before for look in seen), seen
     lake.assert_as_read_in_plain_python()
@@ -200,8 +200,9 @@ def test_readers_see_late_records_all_at_once(lake: Lake) -> None:
     assert all(look in states for look in seen), seen
 
 
-def test_a_damaged_gz_is_named_and_nothing_is_switched(lake: Lake) -> None:
+def test_a_damaged_gz_is_named_and_stops_no_other_day(lake: Lake) -> None:
     lake.put("sessions/dt=2026-02-02/bad.json.gz", wild.PACKINGS["truncated"](b"{}\n" * 100))
     with pytest.raises(AnalyticsError, match=r"(?s)sessions/dt=2026-02-02/bad\.json\.gz.*set that object aside"):
         lake.compact()
-    assert catalog.read_state(lake.athena.database).watermark == ""
+    state = catalog.read_state(lake.athena.database)
+    assert (len(state.days), "2026-02-02" in state.days, state.is_compacted("2026-02-02")) == (3, False, False)

@@ -92,7 +92,7 @@ def test_above_the_ceiling_nothing_is_run_and_the_ways_out_are_told(bucket: str)
     with pytest.raises(CostError) as refused:
         found.require_below(1.0)
     assert str(refused.value) == (
-        "100 queries over 2026-01-02 to 2026-01-03 (days: 2, compacted: 0) may read 0.0 MB, 100 GET and 200 LIST "
+        "100 queries over 2026-01-02 to 2026-01-03 (days: 2, compacted: 0) may read 0.1 kB, 100 GET and 200 LIST "
         "requests, 1.0450 USD. That is above the ceiling of 1 USD, so nothing was run: ask for fewer days with --start "
         "and --end, read Parquet after: analytics-lib compact s3://BUCKET/PREFIX, or allow more with --max-usd"
     )

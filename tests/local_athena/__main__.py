@@ -93,7 +93,7 @@ An Athena with the samples in s3://{lake} listens. In another terminal:
 
   export AWS_ENDPOINT_URL={endpoint}
   export AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing
-  export AWS_REGION=us-east-1
+  export AWS_DEFAULT_REGION=us-east-1
 
   .venv/bin/analytics-lib athena setup --data s3://{lake}
   .venv/bin/analytics-lib report lead_funnel --engine athena --data s3://{lake}

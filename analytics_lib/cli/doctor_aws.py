@@ -1,0 +1,152 @@
+"""The way from the agent to the lake, station by station: what works, and the next step where it does not."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from analytics_lib import aws
+from analytics_lib.cli.doctor import Finding
+from analytics_lib.delivery.lines import lake_object
+from analytics_lib.errors import AnalyticsError
+from analytics_lib.lake import s3
+from analytics_lib.lake.s3 import Location
+from analytics_lib.logs.group import asking
+
+_LOOK_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
+_ON_THE_WAY = timedelta(minutes=15)
+
+
+def examine(group: str, data: str) -> Iterator[Finding]:
+    """Try each station that a record passes, from the log group to the lake at `data`, an s3:// place."""
+    way = _Way(group, Location.parse(data))
+    stations = {
+        "log group": way.log_group,
+        "subscription filter": way.subscription_filter,
+        "session lines": way.session_lines,
+        "delivery function": way.function,
+        "lake": way.lake,
+    }
+    for subject, look in stations.items():
+        if look == way.function and not way.destinations:
+            continue
+        finding = _tried(subject, look)
+        yield finding
+        if look == way.log_group and not finding.works:
+            return
+
+
+def _tried(subject: str, look: Callable[[], tuple[bool, str]]) -> Finding:
+    try:
+        return Finding(subject, *look())
+    except AnalyticsError as error:
+        return Finding(subject, False, str(error))
+
+
+class _Way:
+    """The stations; each says whether it works, and what is there or what to do."""
+
+    def __init__(self, group: str, location: Location) -> None:
+        self.group, self.location = group, location
+        self.now = datetime.now(UTC)
+        self.newest_line: datetime | None = None
+        self.destinations: list[str] = []
+        self.pattern = ""
+
+    def log_group(self) -> tuple[bool, str]:
+        with asking(self.group, "looking for"):
+            pages = aws.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=self.group)
+            found = {each["logGroupName"]: each.get("retentionInDays") for page in pages for each in page["logGroups"]}
+        if self.group in found:
+            days = found[self.group]
+            return True, f"{self.group}, {f'kept {days} days' if days else 'kept for ever: set a retention'}"
+        near = f" (but {', '.join(sorted(found)[:5])})" if found else ""
+        return False, (
+            f"there is no log group {self.group} in {aws.client('logs').meta.region_name}{near}. Check the region and "
+            "the name, and let LiveKit Cloud forward to it: analytics-lib livekit secrets"
+        )
+
+    def session_lines(self) -> tuple[bool, str]:
+        """The newest line that holds a session record and passes the filter, looked for in ever longer times."""
+        for back in _LOOK_BACK:
+            with asking(self.group, "reading the events of"):
+                pages = aws.client("logs").get_paginator("filter_log_events")
+                since_ms = int((self.now - back).timestamp() * 1000)
+                asked = {"logGroupName": self.group, "startTime": since_ms, "filterPattern": self.pattern}
+                events = (event for page in pages.paginate(**asked) for event in page["events"])
+                newest_ms = max((each["timestamp"] for each in events if _is_record(each)), default=None)
+            if newest_ms is not None:
+                self.newest_line = datetime.fromtimestamp(newest_ms / 1000, UTC)
+                return True, f"the last one is {self._age(self.newest_line)} old"
+        return False, (
+            f"no session record in {_LOOK_BACK[-1].days} days. If there were sessions, look for the recorder's line in "
+            "`lk agent logs` (docs/agent.md), and whether this is the group that LiveKit Cloud forwards to"
+        )
+
+    def subscription_filter(self) -> tuple[bool, str]:
+        with asking(self.group, "asking for the subscription filters of"):
+            filters = aws.client("logs").describe_subscription_filters(logGroupName=self.group)["subscriptionFilters"]
+        self.destinations = [each["destinationArn"] for each in filters]
+        if filters:
+            self.pattern = filters[0]["filterPattern"]
+            return True, ", ".join(f"{each['filterName']} to {each['destinationArn']}" for each in filters)
+        return False, (
+            "none, so nothing is delivered: deploy infra/template.yaml (docs/infrastructure.md), then run "
+            f"analytics-lib backfill --log-group {self.group} --data {self.location}"
+        )
+
+    def function(self) -> tuple[bool, str]:
+        """Invocations and errors of the last day, of every function that the filters or their streams feed."""
+        arns = list(self.destinations)
+        for stream in (arn for arn in self.destinations if ":kinesis:" in arn):
+            with aws.explained(f"asking which functions read {stream}", "lambda"):
+                reading = aws.client("lambda").list_event_source_mappings(EventSourceArn=stream)
+            arns += [each["FunctionArn"] for each in reading["EventSourceMappings"]]
+        names = sorted({arn.split(":")[6] for arn in arns if ":lambda:" in arn})
+        if not names:
+            return False, f"none receives from {', '.join(arns)}: deploy infra/template.yaml (docs/infrastructure.md)"
+        counts = {name: (self._sum("Invocations", name), self._sum("Errors", name)) for name in names}
+        told = ", ".join(
+            f"{name}: {runs} invocations, {bad} errors in 24 hours" for name, (runs, bad) in counts.items()
+        )
+        failing = [name for name, (_, errors) in counts.items() if errors]
+        if failing:
+            return False, (
+                f"{told}; see why: aws logs tail /aws/lambda/{failing[0]} --since 1d. When it is mended, deliver what "
+                f"it lost: analytics-lib backfill --log-group {self.group} --data {self.location}"
+            )
+        return True, told
+
+    def lake(self) -> tuple[bool, str]:
+        """When the newest day was last written to, which is after its newest session line."""
+        day = s3.newest_day(self.location)
+        folder = f"sessions/dt={day}/"
+        with aws.explained(f"listing {self.location.url(folder)}"):
+            listed = aws.client("s3").get_paginator("list_objects_v2")
+            pages = listed.paginate(Bucket=self.location.bucket, Prefix=self.location.key(folder))
+            written = max((each["LastModified"] for page in pages for each in page.get("Contents", ())), default=None)
+        text = f"{self.location}, newest day {day}" + (f", written {self._age(written)} ago" if written else "")
+        line = self.newest_line
+        if line and (written is None or written < line - _ON_THE_WAY) and line < self.now - _ON_THE_WAY:
+            return False, (
+                f"{text}, before the last session line: look at the stations above, then run "
+                f"analytics-lib backfill --log-group {self.group} --data {self.location}"
+            )
+        return True, text
+
+    def _sum(self, metric: str, function: str) -> int:
+        with aws.explained(f"asking for the {metric.lower()} of {function}", "cloudwatch"):
+            points = aws.client("cloudwatch").get_metric_statistics(
+                Namespace="AWS/Lambda", MetricName=metric, Dimensions=[{"Name": "FunctionName", "Value": function}],
+                StartTime=self.now - timedelta(days=1), EndTime=self.now, Period=86_400, Statistics=["Sum"],
+            )["Datapoints"]  # fmt: skip
+        return round(sum(float(point["Sum"]) for point in points))
+
+    def _age(self, then: datetime) -> str:
+        seconds = max(0, round((self.now - then).total_seconds()))
+        units = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
+        return next(f"{seconds // size} {unit}" for unit, size in units if seconds >= 2 * size or size == 1)
+
+
+def _is_record(event: dict[str, Any]) -> bool:
+    found = lake_object(event["message"], event["timestamp"])
+    return found is not None and not found.rejected

@@ -1,0 +1,183 @@
+"""One session's, or one caller's, lines removed from the files of a lake: what is left of a file stays as it was."""
+
+import gzip
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from contextlib import closing, nullcontext, suppress
+from dataclasses import dataclass, field
+from datetime import date
+
+from analytics_lib import record
+from analytics_lib.errors import UsageError
+from analytics_lib.lake import copies, files, sync
+from analytics_lib.lake.documents import documents, one_line
+from analytics_lib.lake.stores import Bucket, Folder, Unread, unpacked
+from analytics_lib.lake.transfer import side_by_side
+from analytics_lib.record import Rejected
+
+_KEY = re.compile(r"sessions/dt=(\d{4}-\d{2}-\d{2})/([A-Za-z0-9%._~-]+)-(\d{1,12})(?:\.\d{1,3})?\.json", re.ASCII)
+_VALUE = r'\s*:\s*("(?:[^"\\]|\\.)*"|[^\s",}]+)'
+_LEVELS = 4  # of JSON inside a text inside JSON: a rejected line of a log line that holds a message
+_DAY_SECONDS = 86_400
+_NAMES = {"_session_id": "_?session_id", "caller_key": "caller_key"}  # how a log line spells them
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose records: those whose `field`, `_session_id` or `caller_key`, is `value`."""
+
+    field: str
+    value: str
+
+    @classmethod
+    def of(cls, session_id: str | None, caller: str | None) -> "Subject":
+        """The session or caller of that name. Raises UsageError unless exactly one of them says something."""
+        given = {"_session_id": session_id, "caller_key": caller}
+        named = [cls(name, value.strip(record.BLANKS)) for name, value in given.items() if value is not None]
+        if len(named) != 1 or not named[0].value:
+            raise UsageError("name one session, or one caller: analytics-lib erase SESSION_ID, or erase --caller KEY")
+        return named[0]
+
+    def without(self, content: bytes) -> tuple[bytes, int]:
+        """The content without the subject's lines, and how many were left out."""
+        lines = content.splitlines(keepends=True)
+        kept = [line for line in lines if not self._is_in(line)]
+        if len(kept) == len(lines):
+            return content, 0
+        if not all(map(_is_json, lines)):
+            with suppress(Rejected):  # pretty-printed: a line of it is no record
+                found = [own or one_line(value) for value, own in documents(content)]
+                left = [text for text in found if not self._is_in(text.encode())]
+                return "".join(f"{text}\n" for text in left).encode(), len(found) - len(left)
+        return b"".join(kept), len(lines) - len(kept)
+
+    def _is_in(self, line: bytes) -> bool:
+        text = record.content(line)
+        if self.value.encode() not in text and b"\\" not in text:
+            return False
+        try:
+            document = record.parse_json(text)
+            if isinstance(document, dict) and record.read(document):
+                value = document.get(self.field)
+                return isinstance(value, str) and value.strip(record.BLANKS) == self.value
+        except Rejected:
+            pass
+        return self._is_mentioned(text.decode(errors="replace"))
+
+    def _is_mentioned(self, text: str) -> bool:
+        """Whether the field with that value is written anywhere in what is no record of a session."""
+        for _ in range(_LEVELS):
+            for found in re.finditer(f'"{_NAMES[self.field]}"{_VALUE}', text):
+                try:
+                    value = json.loads(found[1])
+                except ValueError:
+                    value = found[1]
+                if str(value).strip(record.BLANKS) == self.value:
+                    return True
+            text = re.sub(r"\\([\"\\/])", r"\1", text)
+        return False
+
+    def is_elsewhere(self, path: str) -> bool:
+        """Whether the path is the key of another session, by the contract's rule for keys."""
+        found = _KEY.fullmatch(path)
+        if not found or self.field != "_session_id":
+            return False
+        own = record.object_key(self.value, 0).rpartition("/")[2].removesuffix("-0.json")
+        try:
+            midnight = (date.fromisoformat(found[1]) - date(1970, 1, 1)).days * _DAY_SECONDS
+        except ValueError:
+            return False
+        return found[2] != own and 0 <= int(found[3]) - midnight < _DAY_SECONDS
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        record.parse_json(record.content(line) or b"null")
+    except Rejected:
+        return False
+    return True
+
+
+@dataclass(slots=True)
+class Erased:
+    """What was removed, or would be. `places`: what happened to a file or folder, and how many lines of it.
+
+    `unread`: files that could not be looked into, with the reason. `notes`: what a person should know besides.
+    """
+
+    lines: int = 0
+    places: list[tuple[str, str, int]] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def erase(
+    store: Folder | Bucket,
+    subject: Subject,
+    *,
+    suspected: Collection[str] = (),
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Erased:
+    """Remove the subject's lines from `sessions/` and `rejected/`, also from files that no reader opens.
+
+    On S3, objects at another session's key are not opened, but on `suspected` days: one request each would be too
+    dear. `progress` in files. Raises LakeError, AwsError, OutputError; what is removed by then stays so.
+    """
+
+    def is_to_be_read(path: str) -> bool:
+        day = path.removeprefix("sessions/dt=")[:10]
+        return isinstance(store, Folder) or day in suspected or not subject.is_elsewhere(path)
+
+    def work(path: str) -> tuple[str, int, str]:
+        """Path, lines removed and what happened; of a file that cannot be read the reason and -1."""
+        try:
+            content = store.read(path)
+            left, lines = subject.without(unpacked(path, content))
+        except Unread as reason:
+            return path, -1, str(reason)
+        if lines and not dry_run:
+            left = left if left.strip() else b""
+            store.replace(path, gzip.compress(left, mtime=0) if left and path.endswith(".gz") else left)
+        return path, lines, "rewrite" if left.strip() else "delete"
+
+    done = Erased()
+    if isinstance(store, Folder):
+        files.sessions_folder(store.root)
+    remembers = isinstance(store, Folder) and (store.root / copies.STATE).is_dir()
+    with sync.held(store.root) if isinstance(store, Folder) and remembers and not dry_run else nullcontext():
+        there = [path for below in ("sessions/", "rejected/") for path, _ in store.found(below)]
+        paths = [path for path in there if is_to_be_read(path)]
+        with closing(side_by_side(lambda path, stopped: work(path), iter(paths))) as arriving:
+            for number, (path, lines, what) in enumerate(arriving, 1):
+                progress(number, len(paths))
+                if lines < 0:
+                    done.unread.append((path, what))
+                elif lines:
+                    done.lines += lines
+                    done.places.append((what, path, lines))
+        done.places.sort(key=lambda place: place[1])
+        done.unread.sort()
+        if isinstance(store, Folder) and remembers and not dry_run:
+            _forget(store, done)
+    if remembers:
+        done.notes.append(f"{store} holds copies made by sync: erase at their source as well, or they come back")
+    if unopened := len(there) - len(paths):
+        done.notes.append(f"{unopened:,} objects at the keys of other sessions were not opened")
+    if not there:
+        done.notes.append(f"nothing lies under {store}/sessions/ and {store}/rejected/")
+    return done
+
+
+def _forget(store: Folder, done: Erased) -> None:
+    """Take the removed files off what sync remembers: their names tell the session."""
+    gone: dict[str, set[str]] = defaultdict(set)
+    for what, path, _ in done.places:
+        folder, _, name = path.rpartition("/")
+        if what == "delete" and folder.startswith("sessions/dt="):
+            gone[folder.removeprefix("sessions/dt=")].add(name)
+    for day, names in gone.items():
+        before = copies.read(store.root, day)
+        copies.write(store.root, day, {name: copy for name, copy in before.items() if name not in names})

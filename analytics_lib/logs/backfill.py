@@ -1,0 +1,114 @@
+"""Backfill: a log group's lines, read again and delivered by the code of the function that delivers them live."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from analytics_lib import aws
+from analytics_lib.delivery.lines import lake_object
+from analytics_lib.delivery.writing import LogEvent, deliver
+from analytics_lib.lake import s3
+from analytics_lib.lake.s3 import Location
+from analytics_lib.logs.group import DAY_MS, asking, start_ms
+from analytics_lib.period import Period
+
+_FOLDERS_KNOWN = 6  # of records and of rejected lines: a day's belong to its own and to its neighbours'
+_HOUR_MS = 3_600_000
+
+
+@dataclass(slots=True)
+class Filled:
+    """What the lines of one day of the lake came to: records, those that the lake lacked, rejected lines it lacked.
+
+    A line that was logged twice counts twice in `records`.
+    """
+
+    records: int = 0
+    missing: int = 0
+    rejected: int = 0
+
+
+@dataclass(slots=True)
+class Backfill:
+    """What a run read: log events, and by the lake's day (YYYY-MM-DD) what they came to."""
+
+    events: int = 0
+    days: dict[str, Filled] = field(default_factory=dict)
+
+    def total(self) -> Filled:
+        """All days together."""
+        found = self.days.values()
+        return Filled(
+            sum(day.records for day in found), sum(day.missing for day in found), sum(day.rejected for day in found)
+        )
+
+
+def backfill(
+    group: str,
+    period: Period,
+    location: Location,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] = lambda hours, total: None,
+) -> Backfill:
+    """Deliver what the group logged in the period and the lake lacks; what is there is not written again.
+
+    The period is that of the log events; `progress` in hours of it. Whatever stops it, repeating it continues: it
+    reads the lines again and lists a day's folder once. Raises LakeError without the bucket, AwsError where group or
+    bucket refuse, with the first object that could not be written; the days before are complete then.
+    """
+    done, folders = Backfill(), _Folders(location)
+    begin_ms, hours = start_ms(period.start), 24 * len(period)
+
+    def lacking(first_ms: int) -> Iterator[LogEvent]:
+        for event in _events(group, first_ms):
+            done.events += 1
+            progress((event.timestamp_ms - begin_ms) // _HOUR_MS, hours)
+            found = lake_object(event.message, event.timestamp_ms)
+            if found is None:
+                continue
+            folder, _, name = found.path.rpartition("/")
+            day = done.days.setdefault(folder.rpartition("dt=")[2], Filled())
+            is_record, is_lacking = not found.rejected, folders.lack(folder, name)
+            day.records += is_record
+            day.missing += is_record and is_lacking
+            day.rejected += is_lacking and not is_record
+            if is_lacking:
+                yield event
+
+    for date in period.days():
+        events = lacking(start_ms(date))
+        if dry_run:
+            deque(events, maxlen=0)
+        else:
+            deliver(events, str(location), aws.client("s3")).raise_failures()
+    done.days = dict(sorted(done.days.items()))
+    return done
+
+
+class _Folders:
+    """What lies in the folders of the lake that were asked for last."""
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._names: dict[str, set[str]] = {}
+
+    def lack(self, folder: str, name: str) -> bool:
+        """True where it does not lie there, and from then on it is taken to."""
+        if folder not in self._names:
+            if len(self._names) == _FOLDERS_KNOWN:
+                del self._names[next(iter(self._names))]
+            self._names[folder] = {stored.name for stored in s3.all_below(self._location, f"{folder}/")}
+        lacking = name not in self._names[folder]
+        self._names[folder].add(name)
+        return lacking
+
+
+def _events(group: str, first_ms: int) -> Iterator[LogEvent]:
+    """The log events of a day, in order of time."""
+    with asking(group, "reading the events of"):
+        pages = aws.client("logs").get_paginator("filter_log_events")
+        asked = {"logGroupName": group, "startTime": first_ms, "endTime": first_ms + DAY_MS - 1}
+        for page in pages.paginate(**asked):
+            for event in page["events"]:
+                yield LogEvent(event["message"], event["timestamp"])

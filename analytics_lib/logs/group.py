@@ -1,0 +1,40 @@
+"""A log group: its errors as sentences with the next step, and the points in time of a period."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+
+from analytics_lib import aws
+from analytics_lib.errors import AwsError
+from analytics_lib.period import Period
+
+DAY_MS = 86_400_000
+_NEXT_STEPS = {
+    "ResourceNotFoundException": "there is no such log group in this account and region; list them with "
+    "`aws logs describe-log-groups`, and check AWS_DEFAULT_REGION (LiveKit Cloud forwards to us-west-2 by default)",
+    "MalformedQueryException": "a period before the group was made, or older than what it keeps, is refused as well: "
+    "ask for later days",
+    "LimitExceededException": "too many queries run at once: wait a minute and repeat the command",
+}
+
+
+@contextmanager
+def asking(group: str, attempt: str) -> Iterator[None]:
+    """Turn what boto3 raises inside into AwsError: what was attempted with the group, and what to do next."""
+    try:
+        with aws.explained(f"{attempt} log group {group}", "logs"):
+            yield
+    except AwsError as error:
+        if error.code not in _NEXT_STEPS:
+            raise
+        raise AwsError(f"{error}; {_NEXT_STEPS[error.code]}", error.code) from error
+
+
+def start_ms(day: date) -> int:
+    """The first millisecond of a UTC day, since the epoch."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
+
+
+def span_ms(period: Period) -> tuple[int, int]:
+    """The period's first and last millisecond, since the epoch."""
+    return start_ms(period.start), start_ms(period.end) + DAY_MS - 1

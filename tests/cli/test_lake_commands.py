@@ -1,0 +1,70 @@
+"""`analytics-lib adopt` and `analytics-lib erase`: what they say, and with which status they exit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.wild import encode, lake_of, session, write
+
+
+def test_adopt_counts_lists_what_it_cannot_read_and_makes_a_lake(cli: Any, tmp_path: Path) -> None:
+    pretty = json.dumps(session(_session_id=...), indent=2).encode()
+    old = write(tmp_path / "old", {"sessions/room-1/1769940120.json": pretty, "sessions/b\x1b/5.json": b"no"})
+    reason = "sessions/b\N{REPLACEMENT CHARACTER}/5.json: not JSON: Expecting value at line 1, character 1\n"
+    for words, said in ((["--dry-run"], "would adopt 1 records"), ([], "adopted 1 records")):
+        done = cli("adopt", old, tmp_path / "lake", *words)
+        assert (done.status, done.err) == (0, "")
+        assert done.out == f"{reason}{said} of 2 files, 1 not adopted\n"
+        assert (tmp_path / "lake").exists() is not bool(words)
+    report = cli("report", "lead_funnel", "--data", tmp_path / "lake", "--format", "json")
+    assert json.loads(report.out)["records"] == 1
+
+
+def test_erase_shows_first_then_removes_then_finds_nothing(cli: Any, tmp_path: Path) -> None:
+    root = lake_of(tmp_path / "lake", session(), session(_session_id="room-2"))
+    done = cli("erase", "room-1", "--data", root, "--dry-run")
+    file = "delete   sessions/dt=2026-02-01/room-1-1769940120.json  (1 line)\n"
+    assert (done.status, done.out) == (0, f"{file}would remove 1 lines; files concerned: 1\n")
+    done = cli("erase", "room-1", "--data", root)
+    assert (done.status, done.out, done.err) == (0, f"{file}removed 1 lines; files concerned: 1\n", "")
+    done = cli("erase", "room-1", "--data", root)
+    assert (done.status, done.out) == (0, "nothing was found\n")
+    assert cli("erase", "--caller", "c0ffee", "--data", root).out.endswith("removed 1 lines; files concerned: 1\n")
+
+
+def test_files_that_cannot_be_read_are_named_and_fail_the_command(cli: Any, tmp_path: Path) -> None:
+    root = write(tmp_path / "lake", {"sessions/dt=2026-02-01/a.json": encode(session()).encode(),
+                                     "sessions/dt=2026-02-01/b.json.gz": b"no"})  # fmt: skip
+    done = cli("erase", "room-1", "--data", root)
+    assert done.status == 1
+    assert done.out.endswith("removed 1 lines; files concerned: 1\n")
+    assert done.err == (
+        "analytics-lib: 1 files could not be looked into:\n"
+        "sessions/dt=2026-02-01/b.json.gz: damaged gzip: Not a gzipped file (b'no')\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["erase", "room-1"], "say where to erase: --data ROOT"),
+        (["erase", "--data", "x"], "name one session, or one caller"),
+        (["erase", "a", "--caller", "b", "--data", "x"], "name one session, or one caller"),
+        (["erase", "a", "--data", "s3://"], "on S3; write it as s3:"),
+        (["adopt", "x"], "Missing argument 'ROOT'"),
+        (["adopt", "", "x"], "an empty text names no folder"),
+        (["adopt", "s3://Bad_", "x"], "on S3; write it as s3:"),
+    ],
+)
+def test_wrong_usage_exits_2(cli: Any, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str) -> None:
+    monkeypatch.setenv("ANALYTICS_DATA", "elsewhere")  # no setting says where to erase
+    done = cli(*words)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_what_is_not_there_exits_1(cli: Any) -> None:
+    assert cli("erase", "room-1", "--data", "none").status == 1
+    assert cli("adopt", "none", "lake").err == "analytics-lib: there is no folder none\n"

@@ -1,0 +1,268 @@
+"""A log line: its three shapes, what is filled in, what is rejected and what is skipped."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics_lib import record
+from analytics_lib.delivery.lines import LakeObject, lake_object
+from tests.delivery.arrivals import NOON_MS, enveloped
+from tests.wild import LINE_CHANGES, call, encode, key, record_lines, session
+
+BARE = json.dumps(session())
+NO_NAMES = session(agent_name=..., room_id=...)
+
+
+def stored(line: str) -> Any:
+    """The record that the line leaves at its key, with numbers as they were written."""
+    found = lake_object(line, NOON_MS)
+    assert found and not found.rejected, found
+    assert found.body.count(b"\n") == 1 and found.body.endswith(b"\n") and b"\r" not in found.body
+    return json.loads(found.body, parse_int=str, parse_float=str)
+
+
+def reason(line: str) -> str:
+    """Why the line is rejected."""
+    found = lake_object(line, NOON_MS)
+    assert found and found.rejected, found
+    kept = json.loads(found.body)
+    assert kept["line"] == line
+    return str(kept["reason"])
+
+
+def texts(document: Any) -> Any:
+    """The document with its numbers as texts, as `stored` has them."""
+    return json.loads(json.dumps(document), parse_int=str, parse_float=str)
+
+
+# Shapes --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", [
+    BARE, f"\ufeff{BARE}\r\n", f" {BARE}\t",
+    enveloped(session()), enveloped(session(), "analytics_data"),
+    enveloped(session(_event_type=...)), enveloped(session(_event_type=None)),
+    enveloped(session(_session_id=..., session_id="room-1")),
+    enveloped(session(_session_id=None, session_id="room-1")),
+    json.dumps({"message": BARE}), json.dumps({"message": BARE + "\n", "analytics": "on", "room_id": "RM_2"}),
+    json.dumps({"message": enveloped(session())}), json.dumps({"message": json.dumps({"message": BARE})}),
+])  # fmt: skip
+def test_a_record_lies_at_its_key_in_whichever_shape_it_came(line: str) -> None:
+    found = lake_object(line, NOON_MS)
+    assert found and found.path == key(session()) == "sessions/dt=2026-02-01/room-1-1769940120.json"
+    assert session().items() <= json.loads(found.body).items()
+
+
+def test_a_bare_record_is_stored_as_its_own_text() -> None:
+    text = (
+        '{"_session_id":"a\\/b" , "_timestamp":1.7699401200e9, "_event_type": " analytics ", "x":[1E400,-0,"\\u00e9"]}'
+    )
+    assert lake_object(f"{text}\n", NOON_MS) == LakeObject(
+        "sessions/dt=2026-02-01/a%2Fb-1769940120.json", f"{text}\n".encode()
+    )
+    assert lake_object(json.dumps({"message": text}), NOON_MS) == lake_object(text, NOON_MS)
+
+
+def test_a_record_on_several_lines_is_stored_on_one() -> None:
+    assert stored(json.dumps(session(), indent=2).replace("\n", "\r\n")) == texts(session())
+
+
+def test_of_two_shapes_in_one_line_the_bare_record_counts_then_the_nested_one() -> None:
+    other = session(_session_id="other")
+    assert stored(json.dumps(session(analytics=other)))["_session_id"] == "room-1"
+    assert stored(json.dumps({"message": json.dumps(other), "analytics": session()}))["_session_id"] == "room-1"
+    assert stored(json.dumps({"analytics_data": other, "analytics": session()}))["_session_id"] == "room-1"
+
+
+# Filling in ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("line", "names"), [
+    (enveloped(NO_NAMES, agent_name="sales", room_id="RM_9"), ("sales", "RM_9")),
+    (enveloped(session(room_id=None), agent_name="other", room_id="RM_9"), ("sales", "RM_9")),
+    (json.dumps({"message": json.dumps(NO_NAMES), "room_id": "RM_9"}), (None, "RM_9")),
+    (json.dumps({"message": enveloped(NO_NAMES, room_id="inner"), "room_id": "outer", "agent_name": "outer"}),
+     ("outer", "inner")),
+    (enveloped(NO_NAMES, room_id=None), (None, None)),
+    (enveloped(NO_NAMES, room="RM_9"), (None, None)),
+])  # fmt: skip
+def test_agent_and_room_come_from_the_envelope_where_the_record_has_none(line: str, names: tuple[str, str]) -> None:
+    found = stored(line)
+    assert (found.get("agent_name"), found.get("room_id")) == names
+    assert texts(NO_NAMES).items() <= found.items()
+
+
+@pytest.mark.parametrize("missing", [..., None])
+@pytest.mark.parametrize("shape", [json.dumps, enveloped, lambda made: json.dumps({"message": json.dumps(made)})])
+def test_a_record_without_a_time_has_that_of_its_log_event(shape: Any, missing: Any) -> None:
+    found = lake_object(shape(session(_timestamp=missing)), NOON_MS + 250)
+    assert found and found.path == "sessions/dt=2026-02-01/room-1-1769947200.25.json"
+    assert json.loads(found.body) == session(_timestamp=1769947200.25)
+
+
+def test_the_stand_ins_of_an_envelope_do_not_hold_for_a_bare_record() -> None:
+    assert reason(json.dumps(session(_session_id=..., session_id="room-1"))) == "`_session_id` is missing"
+    assert reason(json.dumps(session(_event_type=None))) == "`_event_type` is missing"
+
+
+NUMBERS = ["1769940120.50", "1.0", "1e2", "-0", "0.1000000000000000055511151231257827", "1E400", "9" * 5000, "5e-324"]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_record_that_is_written_anew_keeps_every_field_and_number(number: str) -> None:
+    text = '{"analytics": {"_session_id": "a", "_timestamp": 1769940120.50, "x": [NUMBER, {"NUMBER": NUMBER}]}}'
+    written = stored(text.replace("NUMBER", number))
+    assert written == {
+        "_event_type": "analytics", "_session_id": "a", "_timestamp": "1769940120.50", "x": [number, {number: number}]
+    }  # fmt: skip
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+                    | st.text(st.characters(exclude_categories=["Cs"])),
+                    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])),
+                                                                    inner), max_leaves=20))  # fmt: skip
+def test_whatever_a_record_holds_beside_its_fields_arrives(anything: Any) -> None:
+    assert stored(enveloped(session(x=anything))) == texts(session(x=anything))
+    assert stored(json.dumps(session(x=anything), ensure_ascii=False)) == texts(session(x=anything))
+
+
+# Rejected and skipped ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("line", "expected"), [
+    (BARE[:60], "not JSON: "), (BARE + BARE, "not JSON: Extra data"), (enveloped(session())[:90], "not JSON: "),
+    (json.dumps({"message": BARE, "more": "x" * 50})[:80], "not JSON: "), ("INFO _event_type", "not JSON: "),
+    ('{"analytics": NaN}', "not JSON: NaN"), (json.dumps({"message": enveloped(session())})[:120], "not JSON: "),
+    (json.dumps(session(x="\ud800")), "not JSON: an unpaired surrogate escape"),
+    (BARE.replace("RM_1", "\udcff"), "not valid UTF-8"), (BARE.replace("RM_1", "\ud800"), "not valid UTF-8"),
+    (json.dumps(session(_timestamp=1769940120000)), "`_timestamp` is 1769940120000, not in seconds"),
+    (json.dumps(session(_timestamp="yesterday")), "`_timestamp` is not a number"),
+    (json.dumps(session(_session_id=5)), "`_session_id` is not a string"),
+    (json.dumps(session(_session_id=" ")), "`_session_id` is blank"),
+    (json.dumps(session(_event_type=7)), "`_event_type` is not a string"),
+    (json.dumps(session(_event_type=" \t")), "`_event_type` is blank"),
+    (enveloped({}), "`_session_id` is missing"), (enveloped(session(_event_type=[])), "`_event_type` is not a string"),
+    (enveloped(session(_session_id=..., session_id=5)), "`_session_id` is not a string"),
+    (json.dumps({"message": json.dumps(session(_session_id=...))}), "`_session_id` is missing"),
+    ("[" * 100_000 + '"_event_type"', "not readable: nested too deeply"),
+])  # fmt: skip
+def test_a_line_that_claims_to_be_a_record_and_is_none_is_kept_with_the_reason(line: str, expected: str) -> None:
+    found = lake_object(line, NOON_MS)
+    assert found and found.rejected
+    kept = json.loads(found.body)
+    assert kept["reason"].startswith(expected)
+    assert kept["line"] == line.encode("utf-8", "backslashreplace").decode()
+    assert (sorted(kept), kept["received_at"]) == (["line", "reason", "received_at"], "2026-02-01T12:00:00.000Z")
+
+
+@pytest.mark.parametrize("line", [
+    "", " \r\n", "\ufeff", "Starting agent", "null", "5", '"analytics"', '["_event_type"]', "{}", "{",
+    '[{"_event_type": "analytics"}]', json.dumps(session(_event_type="metrics")), enveloped(session(_event_type="x")),
+    json.dumps({"message": json.dumps(session(_event_type="metrics"))}), '{"analytics": "on", "analytics_data": [1]}',
+    '{"message": "the key _event_type"}', json.dumps({"message": BARE[:-1]}), '{"message": 5}', '{"message": {}}',
+    json.dumps({"extra": session()}), "analytics done", '{"message": "\\ud800"', "\udcff",
+])  # fmt: skip
+def test_every_other_line_is_skipped(line: str) -> None:
+    assert lake_object(line, NOON_MS) is None
+
+
+def test_a_rejected_line_lies_on_the_day_of_its_log_event_by_its_time_and_hash() -> None:
+    found = lake_object("_event_type", NOON_MS)
+    name = hashlib.sha256(b"_event_type").hexdigest()[:32]
+    assert found and found.path == f"rejected/dt=2026-02-01/{NOON_MS}-{name}.json"
+    assert found == lake_object("_event_type", NOON_MS) != lake_object("_event_type", NOON_MS + 1)
+    assert lake_object("_event_type\n", NOON_MS) != found
+    midnight = NOON_MS + 12 * 3_600_000
+    paths = [found and found.path for found in (lake_object("_event_type", midnight + ms) for ms in (-1, 0))]
+    assert [path and path.split("/")[1] for path in paths] == ["dt=2026-02-01", "dt=2026-02-02"]
+
+
+SCALARS = st.sampled_from([None, True, 0, 5, 1769940120.5, "", " ", "a", "analytics", " analytics\n", "metrics", "7"])
+NAMES = ["_event_type", "_session_id", "_timestamp", "session_id", "agent_name", "room_id", "analytics",
+         "analytics_data", "message", "x"]  # fmt: skip
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(NAMES), inner, max_size=8)
+        | st.dictionaries(st.sampled_from(NAMES), inner, max_size=8).map(json.dumps)
+    ),
+    max_leaves=25,
+)
+
+
+def read_aloud(document: Any, nested: bool = False) -> Any:
+    """The contract's paragraph on delivery, in plain Python: the record with what is filled in; None where none is."""
+    if not isinstance(document, dict):
+        return None
+    if nested or "_event_type" in document:
+        return dict(document)
+    for name in ("analytics", "analytics_data"):
+        if isinstance(document.get(name), dict):
+            found = read_aloud(document[name], nested=True)
+            if found.get("_event_type") is None:
+                found["_event_type"] = "analytics"
+            if found.get("_session_id") is None and "session_id" in found:
+                found["_session_id"] = found["session_id"]
+            break
+    else:
+        try:
+            found = read_aloud(json.loads(document["message"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+    for name in ("agent_name", "room_id"):
+        if found is not None and found.get(name) is None and isinstance(document.get(name), str):
+            found[name] = document[name]
+    return found
+
+
+@settings(max_examples=20000)
+@given(ANYTHING)
+def test_every_document_is_read_as_the_contract_says(document: Any) -> None:
+    expected = read_aloud(document)
+    if expected is not None and expected.get("_timestamp") is None:
+        expected["_timestamp"] = NOON_MS / 1000
+    found = lake_object(json.dumps(document), NOON_MS)
+    try:
+        fields = None if expected is None else record.read(record.parse_json(json.dumps(expected).encode()))
+    except record.Rejected as error:
+        assert reason(json.dumps(document)) == str(error)
+    else:
+        assert (found and json.loads(found.body)) == (fields and expected)
+        if found and fields:
+            assert found.path == record.object_key(fields["_session_id"], fields["_timestamp"])
+
+
+@given(st.text() | st.text(alphabet='{}[]":,\\_event_typeanalytics \n\r\ud800'), st.integers(0, 2**44))
+def test_no_line_whatsoever_fails(line: str, received_ms: int) -> None:
+    found = lake_object(line, received_ms)
+    assert found is None or found.path.startswith(("sessions/dt=", "rejected/dt="))
+
+
+@given(record_lines("2026-02-01"), st.sampled_from(list(LINE_CHANGES)), st.booleans())
+def test_a_wild_line_is_a_record_exactly_when_the_lake_s_reader_takes_it(
+    line: bytes, change: str, wrapped: bool
+) -> None:
+    changed = LINE_CHANGES[change](line).decode("utf-8", "surrogateescape")
+    try:
+        document = record.parse_json(record.content(changed.encode("utf-8", "surrogatepass")))
+        fields = record.read(document) if isinstance(document, dict) and "_timestamp" in document else None
+    except record.Rejected:
+        document = fields = None
+    found = lake_object(encode({"message": changed}) if wrapped and document else changed, NOON_MS)
+    if fields:
+        assert found == LakeObject(
+            record.object_key(fields["_session_id"], fields["_timestamp"]),
+            record.content(changed.encode()).strip(record.BLANKS.encode()) + b"\n",
+        )
+    elif found and not found.rejected:  # its time was missing, or it was written anew
+        assert record.read(record.parse_json(found.body))
+
+
+def test_calls_keep_their_order_and_unknown_fields() -> None:
+    calls = [call("b", cost=1.10), None, call("a", query="é\u2028")]
+    assert stored(enveloped(session(tool_calls=calls)))["tool_calls"] == texts(calls)

@@ -1,0 +1,31 @@
+"""CloudWatch's pattern language, as far as it is about terms: which lines a filter passes on.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html: a term is a word of letters,
+digits and `_`, or any text in double quotes, in which a backslash escapes a quote or a backslash. It is found anywhere
+in a line, in that case. All plain terms have to be there, one of those after `?`, and none of those after `-`.
+"""
+
+import re
+
+_TERM = re.compile(r'\s*(?P<sign>[?-]?)(?:"(?P<quoted>(?:[^"\\]|\\["\\])*)"|(?P<word>\w+))(?=\s|\Z)', re.ASCII)
+
+
+def terms(pattern: str) -> list[tuple[str, str]]:
+    """Sign and text of every term. Raises ValueError for what is no pattern of terms."""
+    found, place = [], 0
+    while place < len(pattern.rstrip()):
+        term = _TERM.match(pattern, place)
+        if not term:
+            raise ValueError(f"no term at {pattern[place:]!r}")
+        quoted = re.sub(r"\\(.)", r"\1", term["quoted"] or "")
+        found.append((term["sign"], term["word"] or quoted))
+        place = term.end()
+    return found
+
+
+def matches(pattern: str, line: str) -> bool:
+    signed = terms(pattern)
+    wanted = [text in line for sign, text in signed if not sign]
+    optional = [text in line for sign, text in signed if sign == "?"]
+    unwanted = [text in line for sign, text in signed if sign == "-"]
+    return all(wanted) and not any(unwanted) and (any(optional) or not optional)
