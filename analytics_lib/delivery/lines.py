@@ -76,7 +76,7 @@ def _find(content: bytes) -> _Found | None:
         return None
     if "_event_type" in document:
         return _Found(document, content.decode(), {})
-    lent = {name: document[name] for name in _LENT if isinstance(document.get(name), str)}
+    lent = {name: document[name] for name in _LENT if isinstance(_value(document.get(name)), str)}
     for key in _NESTED:
         if isinstance(document.get(key), dict):
             return _Found(document[key], "", lent)

@@ -88,7 +88,7 @@ def test_of_two_shapes_in_one_line_the_bare_record_counts_then_the_nested_one() 
     (json.dumps({"message": enveloped(NO_NAMES, room_id="inner"), "room_id": "outer", "agent_name": "outer"}),
      ("outer", "inner")),
     (enveloped(NO_NAMES, room_id=None), (None, None)),
-    (enveloped(NO_NAMES, room="RM_9"), (None, None)),
+    (enveloped(NO_NAMES, room="RM_9", agent_name=5), (None, None)),
 ])  # fmt: skip
 def test_agent_and_room_come_from_the_envelope_where_the_record_has_none(line: str, names: tuple[str, str]) -> None:
     found = stored(line)
