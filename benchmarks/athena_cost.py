@@ -79,7 +79,7 @@ def main() -> None:
     )
     parser.add_argument("--days", type=int, default=7, help="days of 1,000 sessions of 5 kB (default: 7, a whole week)")
     days: int = parser.parse_args().days
-    with tempfile.TemporaryDirectory(prefix="analytics-lib-cost-") as folder, _local_athena() as endpoint:
+    with tempfile.TemporaryDirectory(prefix="analytics-lib-cost-") as folder, local_athena() as endpoint:
         root = Path(folder)
         write_samples(root, days=days, sessions_per_day=1000, bytes_per_session=5000)
         _upload(root)
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 @contextmanager
-def _local_athena() -> Iterator[str]:
+def local_athena() -> Iterator[str]:
     """Within it boto3 talks to a local Athena of its own, at that endpoint."""
     with tempfile.TemporaryDirectory(prefix="analytics-lib-cost-") as folder:
         state = Path(folder, "state.json")

@@ -13,7 +13,6 @@ from analytics_lib.errors import UsageError
 if TYPE_CHECKING:
     from analytics_lib.cli.options import Place
     from analytics_lib.engines.changes import Outcome
-    from analytics_lib.lake.s3 import Location
 
 
 @click.group()
@@ -32,7 +31,7 @@ def setup(place: "Place", dry_run: bool) -> None:
     """Make what is missing and change what differs. It may be run again at any time; no query runs, no data change."""
     from analytics_lib.engines import catalog
 
-    _say(catalog.setup(_location(place), place.settings.athena, dry_run=dry_run), entries=dry_run)
+    _say(catalog.setup(place.location, place.settings.athena, dry_run=dry_run), entries=dry_run)
 
 
 @athena.command()
@@ -41,7 +40,7 @@ def status(place: "Place") -> None:
     """Compare what is there with what this version would make."""
     from analytics_lib.engines import catalog
 
-    _say(catalog.status(_location(place), place.settings.athena))
+    _say(catalog.status(place.location, place.settings.athena))
 
 
 @athena.command()
@@ -51,7 +50,7 @@ def teardown(place: "Place", dry_run: bool) -> None:
     """Remove what `setup` made, and never data."""
     from analytics_lib.engines import catalog
 
-    _say(catalog.teardown(_location(place), place.settings.athena, dry_run=dry_run))
+    _say(catalog.teardown(place.location, place.settings.athena, dry_run=dry_run))
 
 
 @click.command()
@@ -71,7 +70,7 @@ def compact(source: str, place: "Place", until: str | None, clean: bool, dry_run
     from analytics_lib.engines import compaction, generations
     from analytics_lib.engines.athena import AthenaEngine
 
-    location, athena = _location(place), place.settings.athena
+    location, athena = place.location, place.settings.athena
     if clean and until:
         raise UsageError("--clean looks at all of the Parquet; leave --until out")
     if clean:
@@ -109,12 +108,6 @@ def sync(source: str, root: Path, days: dict[str, Any], fraction: float, dry_run
     with Progress("objects copied") as progress:
         done = copy(location, root, asked, fraction=fraction, dry_run=dry_run, progress=progress.amounts)
     click.echo(f"{'would copy' if dry_run else 'copied'} {done.text()}, {asked}")
-
-
-def _location(place: "Place") -> "Location":
-    from analytics_lib.lake.s3 import Location
-
-    return Location.parse(place.settings.data)
 
 
 def _say(outcome: "Outcome", *, entries: bool = False) -> None:

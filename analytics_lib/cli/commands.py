@@ -283,7 +283,7 @@ def doctor(place: "Place", aws: bool, log_group: str | None) -> int:
     if log_group:
         from analytics_lib.cli import doctor_aws
 
-        findings = doctor_aws.examine(log_group, place.settings.data)
+        findings = doctor_aws.examine(log_group, str(place.location))
     healthy = True
     for finding in findings:
         click.echo(f"{'ok  ' if finding.works else 'FAIL'}  {finding.subject}: {out.printable(finding.text)}")

@@ -1,6 +1,7 @@
 """The commands for the way from the agent to the lake: log forwarding, Insights, backfill, cost."""
 
 import json
+import math
 import os
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 from analytics_lib import period
 from analytics_lib.cli import options
 from analytics_lib.cli.progress import Progress
+from analytics_lib.errors import UsageError
 
 _SECRETS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_REGION": "AWS_DEFAULT_REGION"}
 
@@ -92,12 +94,10 @@ def backfill(group: str, days: dict[str, Any], data: str | None, dry_run: bool) 
     \b
     Example:  analytics-lib backfill --log-group /livekit/agents --last 7 --data s3://bucket/prefix --dry-run
     """
-    from analytics_lib import settings
     from analytics_lib.cli import output as out
-    from analytics_lib.lake.s3 import Location
     from analytics_lib.logs.backfill import backfill as fill
 
-    location = Location.parse(settings.load(data).data)
+    location = options.Place(data, None, {}).location
     over = period.choose(**days, newest=period.today())
     with Progress("hours of log events read") as progress:
         done = fill(group, over, location, dry_run=dry_run, progress=progress)
@@ -112,13 +112,13 @@ def backfill(group: str, days: dict[str, Any], data: str | None, dry_run: bool) 
 
 
 @click.command()
-@click.option("--sessions-per-day", type=click.FloatRange(min=0), default=1000, show_default=True, help="On average.")
-@click.option("--bytes-per-session", type=click.FloatRange(min=1), default=5000, show_default=True,
+@click.option("--sessions-per-day", type=click.FloatRange(0, 1e9), default=1000, show_default=True, help="On average.")
+@click.option("--bytes-per-session", type=click.FloatRange(1, 1e9), default=5000, show_default=True,
               help="Of its record's line.")  # fmt: skip
-@click.option("--other-bytes-per-session", type=click.FloatRange(min=0), default=0, show_default=True,
+@click.option("--other-bytes-per-session", type=click.FloatRange(0, 1e9), default=0, show_default=True,
               help="Of the other lines that the agent logs meanwhile: LiveKit Cloud forwards all.")  # fmt: skip
 @click.option("--retention-days", type=click.IntRange(min=1), default=30, show_default=True, help="In CloudWatch.")
-@click.option("--queries-per-day", type=click.FloatRange(min=0), default=16, show_default=True,
+@click.option("--queries-per-day", type=click.FloatRange(0, 1e6), default=16, show_default=True,
               help="Of Athena, over 30 days each; the three reports together are 16.")  # fmt: skip
 @options.format_of("table", "json")
 def cost(format_: str, **words: Any) -> None:
@@ -131,6 +131,8 @@ def cost(format_: str, **words: Any) -> None:
 
     from analytics_lib import monthly_cost, prices
 
+    if nameless := [name for name, value in words.items() if math.isnan(value)]:
+        raise UsageError(f"--{nameless[0].replace('_', '-')} is no number")
     load = monthly_cost.Load(**words)
     items, price = monthly_cost.items(load), prices.load_delivery()
     totals = monthly_cost.totals(items)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from analytics_lib.errors import UsageError
 from analytics_lib.settings import ENGINES, Athena
 
 if TYPE_CHECKING:
+    from analytics_lib.lake.s3 import Location
     from analytics_lib.settings import Settings
     from analytics_lib.workspace import Lake
 
@@ -30,6 +32,17 @@ class Place:
         from analytics_lib import settings
 
         return settings.load(self.data, self.engine, self.athena)
+
+    @property
+    def location(self) -> "Location":
+        """The lake on S3 there. Raises UsageError where it is none."""
+        from analytics_lib import settings
+        from analytics_lib.lake.s3 import Location
+
+        data = self.settings.data
+        if data == str(settings.samples()):
+            raise UsageError("--data is missing: name the lake on S3, e.g. --data s3://BUCKET/PREFIX")
+        return Location.parse(data)
 
     def open(self, progress: "Callable[[int, int], None] | None" = None) -> "Lake":
         """The lake there."""

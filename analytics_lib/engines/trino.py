@@ -101,8 +101,9 @@ class Statement:
 
     @property
     def scans(self) -> int:
-        """How often the statement reads a view, as far as its words tell: once at least."""
-        return max(1, sum(token.word.lower() in VIEWS for token in self._tokens))
+        """How often the statement reads a view, as far as FROM and JOIN tell: once at least."""
+        pairs = itertools.pairwise(token.word for token in self._tokens)
+        return max(1, sum(before in ("FROM", "JOIN") and word.lower() in VIEWS for before, word in pairs))
 
     @property
     def ordered(self) -> bool:

@@ -91,12 +91,6 @@ def test_the_views_names_may_stand_anywhere_else() -> None:
     Statement("WITH a AS (SELECT 1 AS sessions FROM sessions, tool_calls) SELECT a.sessions, a FROM a", "q")
 
 
-@pytest.mark.parametrize("place", ["lines", "db.sessions", '"db"."tool_calls"', "awsdatacatalog.db.records_raw"])
-def test_what_shows_other_days_than_those_asked_for_is_refused(place: str) -> None:
-    with pytest.raises(StatementError, match="the query reads .* past the days asked for; read sessions or tool_calls"):
-        Statement(f"SELECT 1 FROM sessions JOIN {place} USING (dt)", "the query")
-
-
 @pytest.mark.parametrize(
     ("sql", "ordered"),
     [

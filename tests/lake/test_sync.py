@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from datetime import date
 from pathlib import Path
 
@@ -208,6 +209,7 @@ def test_objects_are_fetched_side_by_side_and_progress_tells_objects_and_bytes(s
 
 def test_ctrl_c_leaves_complete_files_and_the_next_run_continues(slow_s3: SlowS3, tmp_path: Path) -> None:
     slow_s3.objects |= many(200)
+    slow_s3.delay_seconds = 0.2  # this thread may be slow to see what has arrived
     threads = threading.active_count()
 
     def interrupted(done: int, *_: int) -> None:
@@ -216,6 +218,7 @@ def test_ctrl_c_leaves_complete_files_and_the_next_run_continues(slow_s3: SlowS3
 
     with pytest.raises(KeyboardInterrupt):
         sync(LAKE, tmp_path, FEBRUARY, progress=interrupted)
+    slow_s3.delay_seconds = 0
     arrived = there(tmp_path)
     assert 10 <= len(arrived) < 200
     assert set(arrived.values()) == {b"{}"}
@@ -228,12 +231,15 @@ def test_ctrl_c_leaves_complete_files_and_the_next_run_continues(slow_s3: SlowS3
 
 def test_what_a_killed_run_brought_is_known_as_its_own(slow_s3: SlowS3, tmp_path: Path) -> None:
     slow_s3.objects |= many(200)
+    slow_s3.delay_seconds = 0.2  # this thread may be slow to see what has arrived
     program = (
         "import os, sys\nfrom pathlib import Path\nfrom tests.lake.test_sync import *\n"
         "sync(LAKE, Path(sys.argv[1]), FEBRUARY, progress=lambda done, *_: os._exit(9) if done == 10 else None)"
     )
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", program, tmp_path], cwd=root, check=False).returncode == 9
+    time.sleep(0.5)  # the server still answers those that the killed run had asked
+    slow_s3.delay_seconds = 0
     arrived = there(tmp_path)
     assert 10 <= len(arrived) < 200
     assert set(arrived.values()) == {b"{}"}
