@@ -33,6 +33,12 @@ class Plain:
     def __call__(self, value: object, depth: int = 0) -> Any:
         """Strings, numbers, flags, lists and objects stay; sets become lists, the rest becomes text. Never raises."""
         self._left -= 1
+        try:
+            return self._plain(value, depth)
+        except Exception:  # a container that cannot be walked, a number that is none
+            return readable(value)
+
+    def _plain(self, value: object, depth: int) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, enum.Enum):
@@ -73,7 +79,7 @@ def fitted(record: dict[str, Any], limit: int = LONGEST_RECORD) -> dict[str, Any
 
     Where that is still too long, the signals go as well. What was cut is marked with `_truncated`.
     """
-    if _size(record) <= limit:
+    if size(record) <= limit:
         return record
     record = {**record, "_truncated": True}
     calls = record.pop("tool_calls")
@@ -92,7 +98,7 @@ def fitted(record: dict[str, Any], limit: int = LONGEST_RECORD) -> dict[str, Any
 
 
 def _largest(make: Callable[[int], dict[str, Any]], sizes: range, limit: int) -> dict[str, Any] | None:
-    fitting = bisect.bisect_left(sizes, True, key=lambda size: _size(make(size)) > limit)
+    fitting = bisect.bisect_left(sizes, True, key=lambda length: size(make(length)) > limit)
     return make(sizes[fitting - 1]) if fitting else None
 
 
@@ -106,8 +112,8 @@ def _shortened(value: Any, longest: int) -> Any:
     return value
 
 
-def _size(record: dict[str, Any]) -> int:
-    """Bytes of the record on standard output; LiveKit escapes what is not ASCII where that is not UTF-8."""
+def size(record: dict[str, Any]) -> int:
+    """Bytes of it, as JSON, on standard output; LiveKit escapes what is not ASCII where that is not UTF-8."""
     encoding = getattr(sys.stdout, "encoding", None) or ""
     escaped = encoding.lower().replace("_", "-") not in ("utf-8", "utf8")
     return len(json.dumps(record, ensure_ascii=escaped).encode("utf-8"))

@@ -16,14 +16,14 @@ from typing import Any, TypeVar
 from analytics_lib import record as reading
 from analytics_lib.capture import posting
 from analytics_lib.capture.calls import Call, Rule, found_by, query_of
-from analytics_lib.capture.plain import CUT, LONGEST_RECORD, Plain, fitted, readable
+from analytics_lib.capture.plain import CUT, LONGEST_RECORD, Plain, fitted, readable, size
 from analytics_lib.capture.posting import Post
 from analytics_lib.capture.redaction import personal
 from analytics_lib.schema import IDENTITY, SIGNALS, Kind
 
 MESSAGE = "session analytics"
 _CLOSE_SECONDS = 2.0  # how long a job's shutdown waits for a session that is still closing
-_LONGEST_ID = 2_000
+_LONGEST_ID = 1_000  # in bytes of UTF-8
 _LONGEST_ITEM = 256  # of what a redaction takes out: a cut may leave that much of one
 _SESSIONS = logging.getLogger("analytics_lib.session")
 _SESSIONS.setLevel(logging.INFO)  # also where the agent's own level is higher
@@ -73,6 +73,8 @@ class Recorder:
         self._redact = redact
         self._post = post
         self._session: Any = None
+        self._closing: asyncio.Future[None] | None = None
+        self._repeated: dict[str, str] = {}  # by LiveKit's envelope, beside the record
         self._started = time.monotonic()
         self._calls: list[Call] = []
         self._running: dict[str, Call] = {}  # by call id, until the call ends
@@ -83,26 +85,35 @@ class Recorder:
         self._finished = False
         self._sending: threading.Thread | None = None
 
-    @_quietly
     def attach(self, session: Any) -> None:
         """Listen to the AgentSession and, inside a job, to the job's shutdown. The session's clock starts here."""
         self._session = session
         self._started = time.monotonic()
+        self._listen("close", self._on_close)
+        self._join_job()
         for event, handler in {
             "agent_state_changed": self._know_caller,
             "conversation_item_added": self._on_item,
             "tool_execution_updated": self._on_tool_update,
             "function_tools_executed": self._on_tools_executed,
-            "close": self._on_close,
         }.items():
-            session.on(event, handler)
+            self._listen(event, handler)
+
+    @_quietly
+    def _listen(self, event: str, handler: Any) -> None:
+        self._session.on(event, handler)
+
+    @_quietly
+    def _join_job(self) -> None:
         agents = sys.modules.get("livekit.agents")  # an agent has loaded it
         job = agents.get_job_context(required=False) if agents else None
         if job is not None:
+            job.add_shutdown_callback(self._at_shutdown)
             self._names["_session_id"] = self._names["_session_id"] or job.job.room.name
             self._names["agent_name"] = self._names["agent_name"] or job.job.agent_name
             self._names["room_id"] = job.job.room.sid
-            job.add_shutdown_callback(self._at_shutdown)
+            room, name = job.job.room, job.job.agent_name
+            self._repeated = {"room": room.name, "room_id": room.sid, "agent_name": name}
 
     @_quietly
     def found(self, found: bool, context: Any = None) -> None:
@@ -140,7 +151,7 @@ class Recorder:
             "duration_seconds": round(time.monotonic() - self._started, 3),
         }
         try:
-            record = fitted(identity | self._details(close_reason))
+            record = fitted(identity | self._details(close_reason), LONGEST_RECORD - size(self._repeated))
         except Exception:
             _LOG.exception("most of this session is missing from its record")
             record = identity
@@ -165,7 +176,12 @@ class Recorder:
         return details | ({"_truncated": True} if self._cut else {})
 
     def _name(self, name: str) -> str:
-        return readable(self._names.get(name) or "").strip(reading.BLANKS)[:_LONGEST_ID]
+        text = readable(self._names.get(name) or "").strip(reading.BLANKS)
+        written = text.encode()
+        if len(written) <= _LONGEST_ID:
+            return text
+        digest = hashlib.sha256(written).hexdigest()[:32]
+        return f"{written[: _LONGEST_ID - len(digest) - 1].decode(errors='ignore')}-{digest}"
 
     @_quietly
     def _typed_signals(self) -> dict[str, Any]:
@@ -256,7 +272,8 @@ class Recorder:
         try:
             if not self._finished:
                 await asyncio.sleep(0)  # LiveKit's own close of the session, with its reason, goes first
-                await asyncio.wait_for(self._session.aclose(), _CLOSE_SECONDS)
+                self._closing = asyncio.ensure_future(self._session.aclose())
+                await asyncio.wait_for(asyncio.shield(self._closing), _CLOSE_SECONDS)  # it goes on after that
         except Exception as error:
             _LOG.warning("the session did not close (%s: %s); its record ends here", type(error).__name__, error)
         finally:

@@ -6,19 +6,23 @@ They rather take out a number too many than one too few. Every pattern is linear
 import re
 from collections.abc import Iterator
 
-_EMAIL = re.compile(r"(?<![\w.%+'-])[\w.%+'-]+@[\w-]+(?:\.[\w-]+)+")
-_DIGIT_GROUPS = re.compile(r"[0-9]+(?:[ .-][0-9]+)*")
+_EMAIL = re.compile(r"(?<![\w.%+'-])[\w.%+'-]+(?:\s{0,2}@\s{0,2}|%40)[\w-]+(?:\.[\w-]+)+")
+_GAP = r"\s.\u2010-\u2015-"  # between groups of digits: blanks, points, hyphens and dashes of any kind
+_DIGIT_GROUPS = re.compile(rf"[0-9]+(?:(?:[{_GAP}]{{1,3}}|(?<=[0-9]{{4}}),\s?(?=[0-9]{{4}}))[0-9]+)*")
 _CARD_DIGITS = range(13, 20)  # ISO/IEC 7812
 _DOUBLED = str.maketrans("0123456789", "0246813579")  # the digits of twice the digit, added up
-_PHONE = re.compile(r"(?<![\w.])(?:\+ ?)?\(?[0-9](?:[ ()./-]{0,3}[0-9])+(?!\w)")
-_PHONE_DIGITS = range(7, 16)  # E.164; fewer are a local number that nobody can call from elsewhere
+_PHONE = re.compile(
+    r"(?<![0-9])(?P<date>(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?!-?[0-9]))"
+    rf"|(?<![0-9])(?:\+\s?)?\(?[0-9](?:[{_GAP}()/]{{0,3}}[0-9])+"
+)
+_PHONE_DIGITS = 7  # fewer are a local number that nobody can call from elsewhere; more than 15 are two, or a card
 _BARE_PHONE_DIGITS = 9  # without a plus, a leading zero or separators: shorter ones are amounts and order numbers
 _NO_PHONE = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"  # a date
-    r"|[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}"
-    r"|(?:19|20)[0-9]{2}[ /-]{1,3}(?:19|20)[0-9]{2}"  # years from, to
-    r"|[0-9]+\.[0-9]+|[0-9]{1,3}(?:\.[0-9]{1,3}){3}"  # a decimal, an IP address
-    r"|[1-9][0-9]{0,1}(?:[ .][0-9]{3}){2}"  # millions
+    r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}"  # a date
+    rf"|(?:19|20)[0-9]{{2}}[{_GAP}/]{{1,3}}(?:19|20)[0-9]{{2}}"  # years from, to
+    r"|[1-9][0-9]{0,5}\.[0-9]{1,4}|[0-9]\.[0-9]{1,8}"  # a decimal
+    r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}"  # an IP address
+    r"|[1-9][0-9]{0,1}(?:[\s.][0-9]{3}){2}"  # millions
 )
 
 
@@ -29,7 +33,7 @@ def personal(text: str) -> str:
 
 def emails(text: str) -> str:
     """The text with `[email]` in place of every e-mail address."""
-    return _EMAIL.sub("[email]", text) if "@" in text else text
+    return _EMAIL.sub("[email]", text) if "@" in text or "%40" in text else text
 
 
 def cards(text: str) -> str:
@@ -38,8 +42,8 @@ def cards(text: str) -> str:
 
 
 def phones(text: str) -> str:
-    """The text with `[phone]` in place of every phone number, written nationally or internationally."""
-    return _PHONE.sub(lambda found: "[phone]" if _is_phone(found[0]) else found[0], text)
+    """The text with `[phone]` in place of every phone number, national or international, and every longer number."""
+    return _PHONE.sub(lambda found: "[phone]" if not found["date"] and _is_phone(found[0]) else found[0], text)
 
 
 def _without_cards(run: str) -> Iterator[str]:
@@ -68,6 +72,6 @@ def _passes_luhn(digits: str) -> bool:
 
 def _is_phone(found: str) -> bool:
     digits = sum(map(str.isdigit, found))
-    if digits not in _PHONE_DIGITS or _NO_PHONE.fullmatch(found):
+    if digits < _PHONE_DIGITS or _NO_PHONE.fullmatch(found):
         return False
     return found[0] in "+(0" or digits >= _BARE_PHONE_DIGITS or not found.isdigit()

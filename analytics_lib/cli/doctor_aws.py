@@ -117,14 +117,16 @@ class _Way:
         return True, told
 
     def lake(self) -> tuple[bool, str]:
-        """When the newest day was last written to, which is after its newest session line."""
-        day = s3.newest_day(self.location)
+        """When the newest day was last written to, after its newest session line; days of a wrong clock aside."""
+        day = s3.newest_day(self.location, self.now.date() + timedelta(days=1))
         folder = f"sessions/dt={day}/"
         with aws.explained(f"listing {self.location.url(folder)}"):
             listed = aws.client("s3").get_paginator("list_objects_v2")
             pages = listed.paginate(Bucket=self.location.bucket, Prefix=self.location.key(folder))
             written = max((each["LastModified"] for page in pages for each in page.get("Contents", ())), default=None)
-        text = f"{self.location}, newest day {day}" + (f", written {self._age(written)} ago" if written else "")
+        text = f"{self.location}, newest day {day or 'none'}" + (
+            f", written {self._age(written)} ago" if written else ""
+        )
         line = self.newest_line
         if line and (written is None or written < line - _ON_THE_WAY) and line < self.now - _ON_THE_WAY:
             return False, (

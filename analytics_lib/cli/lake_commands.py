@@ -29,14 +29,17 @@ def adopt(source: str, root: str, dry_run: bool) -> None:
     for path, line, reason in done.problems:
         click.echo(printable(f"{path}{f' line {line}' if line else ''}: {reason}"))
     click.echo(done.text(dry_run=dry_run))
+    if done.problems and not done.written and not done.there:
+        raise LakeError("nothing could be adopted")
 
 
 @click.command()
 @click.argument("session_id", required=False)
 @click.option("--caller", metavar="KEY", help="Instead, all records with this caller_key.")
+@click.option("--thorough", is_flag=True, help="On S3, also open the objects at the keys of other sessions.")
 @options.data
 @options.dry_run
-def erase(session_id: str | None, caller: str | None, data: str | None, dry_run: bool) -> None:
+def erase(session_id: str | None, caller: str | None, thorough: bool, data: str | None, dry_run: bool) -> None:
     """Remove one session's, or one caller's, records from a lake, its rejected lines and its Parquet, for good.
 
     Look first, with --dry-run: there is no way back. On a bucket that keeps old versions, those go too.
@@ -54,7 +57,7 @@ def erase(session_id: str | None, caller: str | None, data: str | None, dry_run:
     if not data:
         raise UsageError("say where to erase: --data ROOT, a folder or s3:// prefix that holds sessions/")
     with Progress("files read") as progress:
-        done = erasure.erase(store_at(data), subject, dry_run=dry_run, progress=progress)
+        done = erasure.erase(store_at(data), subject, thorough=thorough, dry_run=dry_run, progress=progress)
     for what, path, lines in done.places:
         click.echo(printable(f"{what:<8} {path}  ({lines} line{'s' if lines != 1 else ''})"))
     removed = f"{'would remove' if dry_run else 'removed'} {done.lines:,} lines; files concerned: {len(done.places):,}"

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO, cast
 
 from analytics_lib.delivery.writing import LogEvent
@@ -15,6 +15,8 @@ from analytics_lib.record import END_OF_TIME_SECONDS
 
 _AT_ONCE_BYTES = 1 << 18  # of a payload, which may be a hundred times as large as what arrived
 _LOG_EVENTS = re.compile(r'"logEvents"\s*:\s*\[')
+_HEADER = 1 << 14  # characters at most before a payload's log events
+_BLANKS = re.compile(r"[ \t\r\n\ufeff]*")
 _BETWEEN = re.compile(r"[\s,]*")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _DAMAGE = (ValueError, TypeError, EOFError, OSError, RecursionError, zlib.error)  # of base64, gzip and JSON
@@ -24,30 +26,23 @@ _decode = json.JSONDecoder().raw_decode
 def of_cloudwatch(event: dict[str, Any]) -> Iterator[LogEvent]:
     """The log events of a subscription's event. Raises ValueError where it cannot be read whole."""
     try:
-        pieces = _pieces(event["awslogs"]["data"])
-        payload = _payload(next(pieces, ""), pieces)
-        if payload is None:
-            raise ValueError("it holds no CloudWatch Logs payload, a JSON object with `logEvents`")
-        yield from (_log_event(each, 0, "") for each in payload)
+        yield from (_log_event(each, 0, "") for each in _found(_pieces(event["awslogs"]["data"]), lines=False))
     except _DAMAGE as error:
         raise ValueError(f"awslogs.data cannot be read: {error}") from error
 
 
 def of_kinesis(event: dict[str, Any]) -> Iterator[LogEvent]:
-    """The log events of all records, in order: each holds a CloudWatch Logs payload or log lines, gzipped or plain.
+    """The log events of all records, in order: each holds CloudWatch Logs payloads or log lines, gzipped or plain.
 
-    A line that is no log event has the time at which its record arrived.
+    A record with other text after a payload comes as well, whole, as one that cannot be read. A line that is no log
+    event has the time at which its record arrived.
     """
     for arrival in event["Records"]:
         kinesis = arrival["kinesis"]
         origin, data = kinesis["sequenceNumber"], kinesis["data"]
         arrived_ms = _milliseconds(kinesis.get("approximateArrivalTimestamp"), 1000)
         try:
-            pieces = _pieces(data)
-            head = next(pieces, "")
-            payload = _payload(head, pieces)
-            lines = _LINE_END.split("".join((head, *pieces))) if payload is None else payload
-            yield from (_log_event(each, arrived_ms, origin) for each in lines)
+            yield from (_log_event(each, arrived_ms, origin) for each in _found(_pieces(data), lines=True))
         except _DAMAGE as error:
             yield LogEvent(str(data), arrived_ms, origin, f"a Kinesis record that cannot be read: {error}")
 
@@ -60,36 +55,68 @@ def _pieces(data: str) -> Iterator[str]:
     return codecs.iterdecode(iter(lambda: file.read(_AT_ONCE_BYTES), b""), "utf-8", "surrogateescape")
 
 
-def _payload(head: str, pieces: Iterator[str]) -> Iterator[object] | None:
-    """The log events of a CloudWatch Logs payload, none for a control message; None where the text is no payload."""
-    found = _LOG_EVENTS.search(head)
+def _found(pieces: Iterator[str], lines: bool) -> Iterator[object]:
+    """The log events of all payloads in the text and, if there may be `lines`, those before and after them.
+
+    Raises ValueError, after everything else, for text after a payload; without `lines`, for all but payloads.
+    """
+    text, at, payloads, follows = "", 0, 0, False
+    while True:
+        at = _BLANKS.match(text, at).end()  # type: ignore[union-attr]
+        if len(text) - at < _HEADER and (piece := next(pieces, "")):
+            text, at = text[at:] + piece, 0
+        elif at == len(text):
+            break
+        elif opened := _payload(text, at):
+            payloads += 1
+            text, at = yield from _elements(text, opened[0], pieces, opened[1])
+        elif not lines:
+            break
+        else:
+            if not (end := _LINE_END.search(text, at)):
+                text, at = "".join((text[at:], *pieces)), 0
+                end = _LINE_END.search(text)
+            follows = payloads > 0
+            yield text[at : end.start() if end else len(text)]
+            at = end.end() if end else len(text)
+    if not (lines or payloads):
+        raise ValueError("it holds no CloudWatch Logs payload, a JSON object with `logEvents`")
+    if follows or at < len(text):
+        raise ValueError("there is text after its CloudWatch Logs payload")
+
+
+def _payload(text: str, at: int) -> tuple[int, bool] | None:
+    """Where the log events of the payload that begins at `at` do, and whether they count; None where none begins."""
+    found = _LOG_EVENTS.search(text, at, at + _HEADER) if text.startswith("{", at) else None
     if not found:
         return None
     try:
-        header = json.loads(head[: found.end()] + "]}")
+        header = json.loads(text[at : found.end()] + "]}")
     except (ValueError, RecursionError):
         return None
     if "_event_type" in header:  # a record may have a field of that name
         return None
-    return iter(()) if header.get("messageType") == "CONTROL_MESSAGE" else _elements(head, found.end(), pieces)
+    return found.end(), header.get("messageType") != "CONTROL_MESSAGE"
 
 
-def _elements(text: str, at: int, pieces: Iterator[str]) -> Iterator[object]:
-    """The elements of the array that begins at `at`, decoded one at a time: memory never holds all of them."""
+def _elements(text: str, at: int, pieces: Iterator[str], wanted: bool) -> Generator[object, None, tuple[str, int]]:
+    """The elements of the array that begins at `at`, decoded one at a time: memory never holds all of them.
+
+    Returns the text and where in it the object that holds the array has ended.
+    """
     while True:
         at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
         try:
+            if text.startswith("]", at):
+                return text, at + _decode('{"":[' + text[at:])[1] - len('{"":[')
             element, at = _decode(text, at)
         except ValueError:
-            if text.startswith("]", at):
-                break
             if not (piece := next(pieces, "")):
                 raise
             text, at = text[at:] + piece, 0
         else:
-            yield element
-    for _ in pieces:  # to the end: only there a damaged gzip shows
-        pass
+            if wanted:
+                yield element
 
 
 def _log_event(found: object, arrived_ms: int, origin: str) -> LogEvent:

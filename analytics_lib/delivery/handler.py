@@ -11,7 +11,7 @@ from typing import Any
 
 from analytics_lib.delivery import hot_leads
 from analytics_lib.delivery.events import of_cloudwatch, of_kinesis
-from analytics_lib.delivery.writing import SIDE_BY_SIDE, deliver
+from analytics_lib.delivery.writing import SIDE_BY_SIDE, Delivered, deliver
 from analytics_lib.errors import SettingsError, UsageError
 
 _log = logging.getLogger(__name__)
@@ -31,16 +31,24 @@ def handle(event: dict[str, Any], context: object = None) -> dict[str, Any]:
     announce = hot_leads.Announcer(lambda: _client("sns")) if os.environ.get(hot_leads.TOPIC) else None
     if "awslogs" in event:
         done = deliver(of_cloudwatch(event), lake, s3, announce)
+        _count(done)
         done.raise_failures()
         return {"records": done.records, "rejected": done.rejected, "skipped": done.skipped}
     if all("kinesis" in each for each in event.get("Records", [{}])):
         done = deliver(of_kinesis(event), lake, s3, announce)
+        _count(done)
         if error := done.error():
             _log.error("%s", error)
         failed = frozenset().union(*(failure.origins for failure in done.failures))
         numbers = [each["kinesis"]["sequenceNumber"] for each in event["Records"]]
         return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers if number in failed]}
     raise UsageError("the event has neither `awslogs` (CloudWatch Logs) nor `Records` (Kinesis); check the trigger")
+
+
+def _count(done: Delivered) -> None:
+    """Log what the alarms count: Lambda's JSON log format makes a field of each of these numbers."""
+    counts = {"delivered": done.stored, "rejected": done.rejected, "failed": len(done.failures)}
+    _log.info("delivery", extra=counts)
 
 
 def _client(service: str) -> Any:

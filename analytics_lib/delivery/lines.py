@@ -76,7 +76,8 @@ def _find(content: bytes) -> _Found | None:
         return None
     if "_event_type" in document:
         return _Found(document, content.decode(), {})
-    lent = {name: document[name] for name in _LENT if isinstance(_value(document.get(name)), str)}
+    texts = {name: document[name] for name in _LENT if isinstance(_value(document.get(name)), str)}
+    lent = {name: text for name, text in texts.items() if not _is_unknown(text)}
     for key in _NESTED:
         if isinstance(document.get(key), dict):
             return _Found(document[key], "", lent)
@@ -100,7 +101,7 @@ def _stored(found: _Found, received_ms: int) -> LakeObject | None:
 
 
 def _filled(found: _Found, received_ms: int) -> Iterator[tuple[str, object]]:
-    """The fields that the record lacks (missing or null) and its envelope or log event has."""
+    """The fields that the record lacks (missing or null; a name also: blank) and its envelope or log event has."""
     fields = found.fields
     if not found.text and fields.get("_event_type") is None:
         yield "_event_type", record.SESSION_EVENT
@@ -108,7 +109,11 @@ def _filled(found: _Found, received_ms: int) -> Iterator[tuple[str, object]]:
         yield "_session_id", fields["session_id"]
     if fields.get("_timestamp") is None and received_ms:
         yield "_timestamp", received_ms / 1000
-    yield from ((name, value) for name, value in found.lent.items() if fields.get(name) is None)
+    yield from ((name, value) for name, value in found.lent.items() if _is_unknown(fields.get(name)))
+
+
+def _is_unknown(name: object) -> bool:
+    return isinstance(name, str | None) and record.read_text(name) is None
 
 
 def _marked(number: str) -> str:

@@ -46,11 +46,15 @@ class Failure(NamedTuple):
 
 @dataclass(slots=True)
 class Delivered:
-    """How many lines held a record, were rejected, were skipped; and which objects could not be written."""
+    """How many lines held a record, were rejected, were skipped; which objects could not be written.
+
+    `stored` counts the objects of records that were.
+    """
 
     records: int = 0
     rejected: int = 0
     skipped: int = 0
+    stored: int = 0
     failures: list[Failure] = field(default_factory=list)
 
     def error(self) -> AwsError | None:
@@ -87,8 +91,8 @@ def deliver(events: Iterable[LogEvent], lake: str, s3: Any, announce: Announce |
         raise SettingsError(f"{lake!r} is no place for a lake; set ANALYTICS_LAKE to s3://BUCKET/PREFIX")
     bucket, prefix = place[1], f"{place[2]}/" if place[2] else ""
 
-    def write(share: list[_Waiting]) -> list[Failure]:
-        failures = []
+    def write(share: list[_Waiting]) -> tuple[int, list[Failure]]:
+        stored, failures = 0, []
         for found, origins in share:
             key = prefix + found.path
             try:
@@ -98,14 +102,17 @@ def deliver(events: Iterable[LogEvent], lake: str, s3: Any, announce: Announce |
                 code = answer.get("Code") or type(error).__name__
                 failures.append(Failure(f"s3://{bucket}/{key}", origins, code, str(error)))
             else:
+                stored += not found.rejected
                 if announce and not found.rejected:
                     announce(found)
-        return failures
+        return stored, failures
 
     delivered = Delivered()
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         for window in _windows(events, delivered):
-            for failures in pool.map(write, (window[n::SIDE_BY_SIDE] for n in range(min(SIDE_BY_SIDE, len(window))))):
+            shares = (window[n::SIDE_BY_SIDE] for n in range(min(SIDE_BY_SIDE, len(window))))
+            for stored, failures in pool.map(write, shares):
+                delivered.stored += stored
                 delivered.failures += failures
     return delivered
 

@@ -24,12 +24,15 @@ Progress = Callable[[int, int], None]
 _COLUMNS = {"_session_id": "session_id", "caller_key": "caller_key"}
 
 
-def erase(store: Folder | Bucket, subject: Subject, *, dry_run: bool, progress: Progress) -> Erased:
+def erase(
+    store: Folder | Bucket, subject: Subject, *, thorough: bool = False, dry_run: bool, progress: Progress
+) -> Erased:
     """Remove the subject's records from the lake; repeated, it finds what a stopped one has left.
 
     On S3 the raw objects go first: whatever compacts at the same time sees that their days have changed. Raises
     AwsError, OutputError, and LakeError, before anything is removed where the Glue database of Parquet with such a
     record is not there to be switched.
+    `thorough`: on S3, objects at the keys of other sessions are opened as well.
     """
     if isinstance(store, Folder):
         return lake.erase(store, subject, dry_run=dry_run, progress=progress)
@@ -40,7 +43,7 @@ def erase(store: Folder | Bucket, subject: Subject, *, dry_run: bool, progress: 
     for database in databases:
         catalog.read_state(database, store.location)
     suspected = {path.rpartition("/dt=")[2][:10] for path in compacted}
-    done = lake.erase(store, subject, suspected=suspected, dry_run=dry_run, progress=progress)
+    done = lake.erase(store, subject, suspected=suspected, thorough=thorough, dry_run=dry_run, progress=progress)
     if not dry_run:
         for database, folders in databases.items():
             _read_as_json(store, database, folders)
@@ -51,6 +54,7 @@ def erase(store: Folder | Bucket, subject: Subject, *, dry_run: bool, progress: 
     if (cache / "sessions").is_dir():
         copied = lake.erase(Folder(cache), subject, dry_run=dry_run)
         done.places += [(what, f"{cache}/{path}", lines) for what, path, lines in copied.places]
+        done.unread += [(f"{cache}/{path}", reason) for path, reason in copied.unread]
     return done
 
 

@@ -1,8 +1,10 @@
 """One session's, or one caller's, lines removed from the files of a lake: what is left of a file stays as it was."""
 
+import base64
 import gzip
 import json
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from contextlib import closing, nullcontext, suppress
@@ -21,6 +23,8 @@ _KEY = re.compile(r"sessions/dt=(\d{4}-\d{2}-\d{2})/([A-Za-z0-9%._~-]+)-(\d{1,12
 _VALUE = r'\s*:\s*("(?:[^"\\]|\\.)*"|[^\s",}]+)'
 _LEVELS = 4  # of JSON inside a text inside JSON: a rejected line of a log line that holds a message
 _DAY_SECONDS = 86_400
+_PART = re.compile(rb'"|[\[\]{},\s]+\Z')  # how a line begins, or is, that is a part of a document over many lines
+_DAMAGED = "a Kinesis record"  # how the reason begins of what was rejected whole, as base64
 _NAMES = {"_session_id": "_?session_id", "caller_key": "caller_key"}  # how a log line spells them
 
 
@@ -41,7 +45,7 @@ class Subject:
         return named[0]
 
     def without(self, content: bytes) -> tuple[bytes, int]:
-        """The content without the subject's lines, and how many were left out."""
+        """The content without the subject's lines, and how many were left out. Raises Unread."""
         lines = content.splitlines(keepends=True)
         kept = [line for line in lines if not self._is_in(line)]
         if len(kept) == len(lines):
@@ -51,10 +55,14 @@ class Subject:
                 found = [own or one_line(value) for value, own in documents(content)]
                 left = [text for text in found if not self._is_in(text.encode())]
                 return "".join(f"{text}\n" for text in left).encode(), len(found) - len(left)
+            if any(_PART.match(record.content(line)) and not _is_json(line) for line in lines):
+                raise Unread("it spells the name, but is a damaged document over many lines: mend or remove it")
         return b"".join(kept), len(lines) - len(kept)
 
     def _is_in(self, line: bytes) -> bool:
         text = record.content(line)
+        if f'"{_DAMAGED}'.encode() in text and (damaged := _damaged(text)):
+            return self._is_mentioned(damaged) or self._is_packed(damaged)
         if self.value.encode() not in text and b"\\" not in text:
             return False
         try:
@@ -79,6 +87,29 @@ class Subject:
             text = re.sub(r"\\([\"\\/])", r"\1", text)
         return False
 
+    def _is_packed(self, damaged: str) -> bool:
+        """Whether it is mentioned in what can be unpacked of a damaged Kinesis record. Raises Unread."""
+        try:
+            packed, problem = base64.b64decode(damaged, validate=True), ""
+        except ValueError as error:
+            raise Unread(f"it holds a Kinesis record that cannot be decoded: {error}") from None
+        plain = bytearray()
+        while packed.startswith(b"\x1f\x8b") and not problem:
+            member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            try:
+                for at in range(len(packed)):  # by the byte, so that all before the damage is seen
+                    plain += member.decompress(packed[at : at + 1])
+                    if member.eof:
+                        break
+                packed = packed[at + 1 :]
+            except zlib.error as error:
+                problem = str(error)
+        if self._is_mentioned((plain + packed).decode(errors="replace")):
+            return True
+        if problem:
+            raise Unread(f"it holds a Kinesis record that cannot be unpacked: {problem}")
+        return False
+
     def is_elsewhere(self, path: str) -> bool:
         """Whether the path is the key of another session, by the contract's rule for keys."""
         found = _KEY.fullmatch(path)
@@ -90,6 +121,17 @@ class Subject:
         except ValueError:
             return False
         return found[2] != own and 0 <= int(found[3]) - midnight < _DAY_SECONDS
+
+
+def _damaged(text: bytes) -> str:
+    """The Kinesis record that a rejected line holds; nothing where it is another line."""
+    try:
+        kept = record.parse_json(text)
+    except Rejected:
+        return ""
+    if not isinstance(kept, dict) or not str(kept.get("reason")).startswith(_DAMAGED):
+        return ""
+    return str(kept.get("line") or "")
 
 
 def _is_json(line: bytes) -> bool:
@@ -118,18 +160,19 @@ def erase(
     subject: Subject,
     *,
     suspected: Collection[str] = (),
+    thorough: bool = False,
     dry_run: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Erased:
     """Remove the subject's lines from `sessions/` and `rejected/`, also from files that no reader opens.
 
-    On S3, objects at another session's key are not opened, but on `suspected` days: one request each would be too
-    dear. `progress` in files. Raises LakeError, AwsError, OutputError; what is removed by then stays so.
+    On S3, objects at another session's key are not opened, but on `suspected` days or if `thorough`: it is one
+    request each. `progress` in files. Raises LakeError, AwsError, OutputError; what is removed by then stays so.
     """
 
     def is_to_be_read(path: str) -> bool:
         day = path.removeprefix("sessions/dt=")[:10]
-        return isinstance(store, Folder) or day in suspected or not subject.is_elsewhere(path)
+        return thorough or isinstance(store, Folder) or day in suspected or not subject.is_elsewhere(path)
 
     def work(path: str) -> tuple[str, int, str]:
         """Path, lines removed and what happened; of a file that cannot be read the reason and -1."""
@@ -165,7 +208,7 @@ def erase(
     if remembers:
         done.notes.append(f"{store} holds copies made by sync: erase at their source as well, or they come back")
     if unopened := len(there) - len(paths):
-        done.notes.append(f"{unopened:,} objects at the keys of other sessions were not opened")
+        done.notes.append(f"{unopened:,} objects at the keys of other sessions were not opened; --thorough opens them")
     if not there:
         done.notes.append(f"nothing lies under {store}/sessions/ and {store}/rejected/")
     return done

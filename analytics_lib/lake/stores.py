@@ -121,15 +121,20 @@ class Bucket:
 
     def replace(self, path: str, content: bytes) -> None:
         """Put this in place of what is there, nothing where it is empty; no old version stays. Raises AwsError."""
-        versioned = self._versioned
+        if self._versioned:  # before it is rewritten: stopped here, it is found again by what it holds now
+            self._remove_versions(path, without_latest=bool(content))
+        elif not content:
+            with aws.explained(f"removing {self.location.url(path)}"):
+                aws.client("s3").delete_object(**self._named(path))
         if content:
             self.write(path, content)
+            if self._versioned:
+                self._remove_versions(path, without_latest=True)
+
+    def _remove_versions(self, path: str, *, without_latest: bool) -> None:
         with aws.explained(f"removing {self.location.url(path)}"):
-            if versioned:
-                for version in self._versions(path, without_latest=bool(content)):
-                    aws.client("s3").delete_object(**self._named(path), VersionId=version)
-            elif not content:
-                aws.client("s3").delete_object(**self._named(path))
+            for version in self._versions(path, without_latest=without_latest):
+                aws.client("s3").delete_object(**self._named(path), VersionId=version)
 
     def _named(self, path: str) -> dict[str, Any]:
         return {"Bucket": self.location.bucket, "Key": self.location.key(path)}

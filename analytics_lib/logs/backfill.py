@@ -92,15 +92,19 @@ class _Folders:
     def __init__(self, location: Location) -> None:
         self._location = location
         self._names: dict[str, set[str]] = {}
+        self._lacked: dict[str, set[str]] = {}  # also of folders that are listed again: a dry run writes none of it
 
     def lack(self, folder: str, name: str) -> bool:
         """True where it does not lie there, and from then on it is taken to."""
         if folder not in self._names:
             if len(self._names) == _FOLDERS_KNOWN:
                 del self._names[next(iter(self._names))]
-            self._names[folder] = {stored.name for stored in s3.all_below(self._location, f"{folder}/")}
+            listed = {stored.name for stored in s3.all_below(self._location, f"{folder}/")}
+            self._names[folder] = listed | self._lacked.get(folder, set())
         lacking = name not in self._names[folder]
-        self._names[folder].add(name)
+        if lacking:
+            self._names[folder].add(name)
+            self._lacked.setdefault(folder, set()).add(name)
         return lacking
 
 

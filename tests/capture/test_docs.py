@@ -17,6 +17,11 @@ def test_the_page_shows_lines_of_the_example(snippet: str) -> None:
     assert {line.strip() for line in snippet.splitlines()} - example == set()
 
 
+def test_the_recorder_is_imported_where_the_agent_s_module_is_loaded() -> None:
+    assert "from analytics_lib.capture import Recorder" in EXAMPLE
+    assert "drops them where its own level is above INFO" in PAGE
+
+
 def test_ten_lines_attach_the_recorder() -> None:
     assert len([line for line in EXAMPLE if re.search("recorder", line, re.IGNORECASE)]) <= 10
 

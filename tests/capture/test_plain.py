@@ -52,6 +52,14 @@ def test_plain_values_stay_as_they_are(value: Any) -> None:
     assert (plain(value), plain.cut) == (value, False)
 
 
+def test_a_container_that_cannot_be_walked_costs_no_other_value() -> None:
+    class Broken(list[int]):
+        def __iter__(self) -> Any:
+            raise RuntimeError("no")
+
+    assert Plain()({"a": Broken([1]), "b": [2, Broken()]}) == {"a": "[1]", "b": [2, "[]"]}
+
+
 def test_numbers_that_json_cannot_write_become_texts() -> None:
     assert Plain()([float("nan"), float("-inf"), 1j, 2**70, 2**60]) == ["nan", "-inf", "1j", str(2**70), 2**60]
 

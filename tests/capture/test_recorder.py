@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import hashlib
 import hmac
+import json
 import logging
 import time
 from types import SimpleNamespace
@@ -305,19 +306,65 @@ def test_a_session_that_hangs_while_it_closes_leaves_a_record_in_time(caplog: py
             pass
 
         async def aclose(self) -> None:
-            await asyncio.sleep(60)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                cut_short.append(time.monotonic())
+                raise
+
+    cut_short: list[float] = []
 
     async def hang() -> float:
         with fake_job_context() as job:
             Recorder().attach(Hanging())
             before = time.monotonic()
             await shut_down(job, "room disconnected")
+            assert cut_short == []
             return time.monotonic() - before
 
     with logged() as records:
         assert asyncio.run(hang()) < 5
     assert [record["close_reason"] for record in records] == ["room disconnected"]
     assert "the session did not close" in caplog.text
+
+
+def test_a_hook_that_fails_costs_its_part_only(caplog: pytest.LogCaptureFixture) -> None:
+    class Older(Session):
+        def on(self, event: str, handler: Any) -> None:
+            if event in ("close", "agent_state_changed"):
+                raise ValueError(event)
+            super().on(event, handler)
+
+    async def crash() -> None:
+        with fake_job_context() as job:
+            session = Older()
+            Recorder().attach(session)
+            start_call(session)
+            await shut_down(job, "job crashed")
+
+    with logged() as records:
+        asyncio.run(crash())
+    assert [(record["close_reason"], len(record["tool_calls"])) for record in records] == [("job crashed", 1)]
+    assert caplog.text.count("_listen failed") == 2
+
+
+def test_names_of_any_length_leave_room_for_the_envelope_that_repeats_them() -> None:
+    async def crash() -> None:
+        with fake_job_context() as job:
+            job.job.room.name = "ü" * 3_000
+            job.job.agent_name = "a" * 3_000
+            _, session = attached()
+            start_call(session, arguments='{"query": "' + "y" * 20_000 + '"}')
+            await shut_down(job)
+
+    with logged() as records:
+        asyncio.run(crash())
+    (record,) = records
+    assert len(record["_session_id"].encode()) <= 1_000
+    assert record["_session_id"].startswith("ü" * 400)
+    assert 4_000 < len(json.dumps(record, ensure_ascii=False).encode()) <= 14_000 - 9_000
+    other = Recorder(session_id="ü" * 3_001)
+    assert finished(other)["_session_id"] != record["_session_id"]
 
 
 def test_the_end_is_logged_once_however_often_it_is_told() -> None:

@@ -185,7 +185,7 @@ def test_without_a_region_the_variable_is_named(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("athena", "setup"), "'/.*' is no place .*"),
+        (("athena", "setup"), "--data is missing: name the lake on S3, .*"),
         (("sql", "SELECT 1", "--engine", "athena", "--data", "."),
          "Athena reads a lake on S3: add --data s3://BUCKET/PREFIX; . is a local folder"),
         (("report", "lead_funnel", "--estimate"), "an estimate is about Athena: .*, and nobody bills that"),

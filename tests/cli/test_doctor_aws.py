@@ -168,6 +168,18 @@ def test_a_lake_that_lags_behind_the_lines_is_told(stack: Stack, monkeypatch: py
     )
 
 
+def test_days_far_ahead_do_not_count_as_the_newest(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.has_group()
+    stack.stored("2999-01-01")
+    assert stack.findings()["lake"] == (True, f"{stack.lake}, newest day none")
+    monkeypatch.setattr(doctor_aws, "datetime", _Later)
+    stack.stored()
+    stack.logged(NOW)
+    works, text = stack.findings()["lake"]
+    assert works is True
+    assert "newest day 2026-02-01, written 2 hours ago" in text
+
+
 class _Later(datetime):
     @classmethod
     def now(cls, zone: Any = None) -> "datetime":

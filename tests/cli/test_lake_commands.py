@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from analytics_lib.lake.s3 import Location
+from analytics_lib.lake.stores import Bucket
 from tests.wild import encode, lake_of, session, write
 
 
@@ -20,6 +22,26 @@ def test_adopt_counts_lists_what_it_cannot_read_and_makes_a_lake(cli: Any, tmp_p
         assert (tmp_path / "lake").exists() is not bool(words)
     report = cli("report", "lead_funnel", "--data", tmp_path / "lake", "--format", "json")
     assert json.loads(report.out)["records"] == 1
+
+
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_adopt_fails_where_nothing_can_be_adopted(cli: Any, tmp_path: Path, words: list[str]) -> None:
+    old = write(tmp_path / "old", {"sessions/a/5.json": b"no"})
+    done = cli("adopt", old, tmp_path / "lake", *words)
+    assert (done.status, done.err) == (1, "analytics-lib: nothing could be adopted\n")
+    assert done.out.endswith("adopted 0 records of 1 files, 1 not adopted\n".removeprefix("adopted" if words else ""))
+
+
+def test_erase_thorough_opens_every_object(cli: Any, bucket: str) -> None:
+    place = Bucket(Location(bucket, ""))
+    place.write("sessions/dt=2026-02-01/export-1769940120.json", encode(session()).encode())
+    done = cli("erase", "room-1", "--data", f"s3://{bucket}")
+    assert (done.out, done.err) == (
+        "nothing was found\n",
+        "1 objects at the keys of other sessions were not opened; --thorough opens them\n",
+    )
+    done = cli("erase", "room-1", "--data", f"s3://{bucket}", "--thorough")
+    assert (done.out.splitlines()[-1], done.err) == ("removed 1 lines; files concerned: 1", "")
 
 
 def test_erase_shows_first_then_removes_then_finds_nothing(cli: Any, tmp_path: Path) -> None:

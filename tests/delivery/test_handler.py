@@ -190,6 +190,42 @@ def test_a_kinesis_record_that_cannot_be_read_is_kept_and_harms_no_other(stores:
     assert kept == sorted([(event["Records"][0]["kinesis"]["data"], reason), ("no base64!", reason)])
 
 
+@pytest.mark.parametrize("between", [b"", b"\n", b" \r\n\xef\xbb\xbf"])
+@pytest.mark.parametrize("packing", [bytes, gzip.compress])
+def test_every_payload_of_a_kinesis_record_is_delivered(stores: dict[str, Any], between: bytes, packing: Any) -> None:
+    control = payload(LINES[9], kind="CONTROL_MESSAGE")
+    more = payload(LINES[3])[:-1] + b', "policyLevel": "ACCOUNT"}'
+    parts = [payload(LINES[0], LINES[1]), control, payload("x" * 300_000, LINES[2]), more, payload(), payload(LINES[4])]
+    assert handler.handle(kinesis(b"".join(packing(part + between) for part in parts)), None)
+    assert sorted(stores["s3"].records()) == sorted(KEYS[:5])
+    assert stores["s3"].rejected() == []
+
+
+def test_payloads_may_follow_lines(stores: dict[str, Any]) -> None:
+    handler.handle(kinesis(f"{LINES[0]}\nStarting agent\n".encode() + payload(LINES[1])), None)
+    assert sorted(stores["s3"].records()) == sorted(KEYS[:2])
+    assert stores["s3"].rejected() == []
+
+
+@pytest.mark.parametrize("packing", [bytes, gzip.compress])
+@pytest.mark.parametrize("after", [b"junk", b"\njunk\n", b"}", f"\n{LINES[1]}\n".encode(), payload(LINES[2])[:-9]])
+def test_a_kinesis_record_with_other_text_after_its_payload_is_kept_whole(
+    stores: dict[str, Any], after: bytes, packing: Any
+) -> None:
+    event = kinesis(packing(payload(LINES[0]) + after + b"\n"), LINES[3].encode())
+    assert handler.handle(event, None) == {"batchItemFailures": []}
+    expected = {KEYS[0], KEYS[3]} | ({KEYS[1]} if LINES[1].encode() in after else set())
+    assert stores["s3"].records().keys() == expected
+    assert event["Records"][0]["kinesis"]["data"] in {kept["line"] for kept in stores["s3"].rejected()}
+
+
+@pytest.mark.parametrize("after", [b"junk", b"\njunk"])
+def test_a_subscription_s_event_with_text_after_its_payload_is_refused(stores: dict[str, Any], after: bytes) -> None:
+    with pytest.raises(ValueError, match="there is text after its CloudWatch Logs payload"):
+        handler.handle(subscription(gzip.compress(payload(LINES[0]) + after)), None)
+    assert list(stores["s3"].records()) == KEYS[:1]
+
+
 def test_the_kinesis_records_that_could_not_be_stored_are_named_in_order(
     stores: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:

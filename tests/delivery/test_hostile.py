@@ -132,14 +132,18 @@ def test_from_cloudwatch_each_record_lands_once_and_none_is_lost(
 
 
 @pytest.mark.slow
-@given(deliveries(), st.integers(2, 7), st.sampled_from([bytes, gzip.compress]))
+@given(deliveries(), st.integers(2, 7), st.sampled_from([bytes, gzip.compress]), st.integers(1, 3))
 def test_from_kinesis_each_record_lands_once_and_none_is_lost(
-    delivered: tuple[list[list[str]], list[Any], set[str]], fails_every: int, packing: Callable[[bytes], bytes]
+    delivered: tuple[list[list[str]], list[Any], set[str]],
+    fails_every: int,
+    packing: Callable[[bytes], bytes],
+    joined: int,
 ) -> None:
     batches, records, rejected = delivered
     bucket = Bucket(fails_every)
     deliver = delivering(bucket)
     packed = [packing(payload(*lines)) for lines in batches]
+    packed = [b"".join(packed[at : at + joined]) for at in range(0, len(packed), joined)]
     first = 1
     while first:  # AWS sends everything again from the first record that failed
         answer = deliver(kinesis(*packed[first - 1 :], first=first))

@@ -88,6 +88,9 @@ def test_of_two_shapes_in_one_line_the_bare_record_counts_then_the_nested_one() 
     (json.dumps({"message": enveloped(NO_NAMES, room_id="inner"), "room_id": "outer", "agent_name": "outer"}),
      ("outer", "inner")),
     (enveloped(NO_NAMES, room_id=None), (None, None)),
+    (enveloped(session(agent_name=" ", room_id=""), agent_name="sales", room_id="RM_9"), ("sales", "RM_9")),
+    (enveloped(NO_NAMES, agent_name="", room_id="\t "), (None, None)),
+    (json.dumps({"message": enveloped(NO_NAMES, room_id=" "), "room_id": "outer"}), (None, "outer")),
     (enveloped(NO_NAMES, room="RM_9", agent_name=5), (None, None)),
 ])  # fmt: skip
 def test_agent_and_room_come_from_the_envelope_where_the_record_has_none(line: str, names: tuple[str, str]) -> None:
@@ -182,6 +185,7 @@ def test_a_rejected_line_lies_on_the_day_of_its_log_event_by_its_time_and_hash()
 
 
 SCALARS = st.sampled_from([None, True, 0, 5, 1769940120.5, "", " ", "a", "analytics", " analytics\n", "metrics", "7"])
+BLANK = [None, "", " "]
 NAMES = ["_event_type", "_session_id", "_timestamp", "session_id", "agent_name", "room_id", "analytics",
          "analytics_data", "message", "x"]  # fmt: skip
 ANYTHING = st.recursive(
@@ -215,8 +219,9 @@ def read_aloud(document: Any, nested: bool = False) -> Any:
         except (KeyError, TypeError, ValueError):
             return None
     for name in ("agent_name", "room_id"):
-        if found is not None and found.get(name) is None and isinstance(document.get(name), str):
-            found[name] = document[name]
+        lent = document.get(name)
+        if found is not None and found.get(name) in BLANK and isinstance(lent, str) and lent not in BLANK:
+            found[name] = lent
     return found
 
 

@@ -3,11 +3,18 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html: a term is a word of letters,
 digits and `_`, or any text in double quotes, in which a backslash escapes a quote or a backslash. It is found anywhere
 in a line, in that case. All plain terms have to be there, one of those after `?`, and none of those after `-`.
+
+
+A pattern for JSON reads fields of lines that are JSON objects, others it passes over.
 """
 
+import json
 import re
+from typing import Any
 
 _TERM = re.compile(r'\s*(?P<sign>[?-]?)(?:"(?P<quoted>(?:[^"\\]|\\["\\])*)"|(?P<word>\w+))(?=\s|\Z)', re.ASCII)
+
+_POSITIVE = re.compile(r"\{ \$\.(\w+) > 0 \}", re.ASCII)
 
 
 def terms(pattern: str) -> list[tuple[str, str]]:
@@ -29,3 +36,12 @@ def matches(pattern: str, line: str) -> bool:
     optional = [text in line for sign, text in signed if sign == "?"]
     unwanted = [text in line for sign, text in signed if sign == "-"]
     return all(wanted) and not any(unwanted) and (any(optional) or not optional)
+
+
+def metric(filtered: dict[str, Any], lines: list[str]) -> list[float]:
+    """What a metric filter of one positive field makes of the lines."""
+    field, (made,) = _POSITIVE.fullmatch(filtered["FilterPattern"]), filtered["MetricTransformations"]
+    assert field
+    documents = [json.loads(line) for line in lines if line.startswith("{")]
+    found = [each for each in documents if isinstance(each.get(field[1]), int) and each[field[1]] > 0]
+    return [each[made["MetricValue"].removeprefix("$.")] for each in found]

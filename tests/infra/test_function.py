@@ -1,7 +1,9 @@
 """The function as the template sets it up: what it is told, what it may do, and that it needs no more and no less."""
 
+import contextlib
 import importlib
 import json
+import logging
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -13,7 +15,9 @@ import pytest
 
 from analytics_lib import aws
 from analytics_lib.delivery import handler
-from tests.delivery.arrivals import cloudwatch
+from analytics_lib.errors import AwsError
+from tests.delivery.arrivals import Bucket, cloudwatch, kinesis, payload
+from tests.infra.filter_pattern import metric
 from tests.infra.template import TEMPLATE, Stack
 
 CHECKOUT = Path(__file__).parents[2]
@@ -105,6 +109,61 @@ def test_it_may_do_what_it_does_and_nothing_else(stack: Stack, calls: list[tuple
 def test_what_lambda_does_for_it_is_about_its_own_log_queue_and_stream(stack: Stack) -> None:
     by_lambda = [pair for pair in allowed(stack) if pair[0].split(":")[0] in BY_LAMBDA]
     assert {resource.rsplit(":", 1)[1] for _, resource in by_lambda} == {"functionlogs", "deadletters", "stream"}
+
+
+def as_lambda_writes(record: logging.LogRecord) -> str:
+    """The line in JSON format: each field of `extra` stands beside the message, as in awslambdaric's JsonFormatter."""
+    plain = logging.makeLogRecord({}).__dict__.keys()
+    extra = {name: value for name, value in record.__dict__.items() if name not in plain | {"message", "asctime"}}
+    return json.dumps({"level": record.levelname, "message": record.getMessage(), "logger": record.name} | extra)
+
+
+@pytest.mark.parametrize("delivery", ["direct", "kinesis"])
+def test_the_metrics_count_what_the_handler_logs_and_alarms_watch_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], delivery: str
+) -> None:
+    refused = "sessions/dt=2026-01-02/refused-1767350000.json"
+    services = Bucket(refuses=[refused])
+    monkeypatch.setattr(handler, "_client", lambda service: services)
+    monkeypatch.setenv("ANALYTICS_LAKE", "s3://lake")
+    stack = Stack(Delivery=delivery)
+    logged_as = stack.properties("Function")["LoggingConfig"]
+    assert logged_as == {"LogGroup": "functionlogs", "LogFormat": "JSON", "ApplicationLogLevel": "INFO"}
+    lost = json.dumps(LEAD | {"_session_id": "refused"})
+    with caplog.at_level(logged_as["ApplicationLogLevel"]):
+        for lines in (
+            [*LINES, lost],
+            [lost],
+            ["an ordinary line"],
+            [json.dumps(LEAD | {"_session_id": "b"}), LINES[0]],
+        ):
+            if delivery == "kinesis":
+                handler.handle(kinesis(payload(*lines)))
+                continue
+            with pytest.raises(AwsError) if lost in lines else contextlib.nullcontext():
+                handler.handle(cloudwatch(*lines))
+    written = [as_lambda_writes(record) for record in caplog.records if record.name == handler.__name__]
+    assert len([line for line in written if '"delivered"' in line]) == 4
+    assert capsys.readouterr().out == ""
+
+    filters = stack.of_kind("AWS::Logs::MetricFilter").values()
+    assert {each["LogGroupName"] for each in filters} == {"functionlogs"}
+    counted = {
+        (made["MetricNamespace"], made["MetricName"]): metric(each, [*written, "START RequestId: 1"])
+        for each in filters
+        for made in each["MetricTransformations"]
+    }
+    own = {"delivered": [1, 2], "rejected": [1]} | ({"failed": [1, 1]} if delivery == "kinesis" else {})
+    assert counted == {("analytics-lib/analytics", name): values for name, values in own.items()}
+    alarms = [each for each in stack.of_kind("AWS::CloudWatch::Alarm").values() if each["Namespace"][:3] != "AWS"]
+    watched = {
+        each["MetricName"]: (each["Statistic"], each["Period"], each["ComparisonOperator"][:4], each["Threshold"])
+        for each in alarms
+    }
+    assert {(each["Namespace"], each["MetricName"]) for each in alarms} == counted.keys()
+    assert watched.pop("delivered") == ("Sum", 86400, "Less", 1)
+    assert set(watched.values()) == {("Sum", 300, "Grea", 0)}
+    assert "s3://lake/rejected/" in stack.properties("RejectedAlarm")["AlarmDescription"]
 
 
 def test_what_it_gives_up_is_kept_whichever_way_it_came() -> None:

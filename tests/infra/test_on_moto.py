@@ -18,6 +18,7 @@ LACKING = {  # moto says "not supported" of these, which fails the test for any 
     "AWS::Glue::Database",
     "AWS::Glue::Table",
     "AWS::Lambda::EventInvokeConfig",
+    "AWS::Logs::MetricFilter",
     "AWS::Logs::QueryDefinition",
     "AWS::Logs::SubscriptionFilter",
     "AWS::S3::BucketPolicy",

@@ -89,7 +89,8 @@ def test_the_bucket_is_private_encrypted_and_asks_for_tls() -> None:
 
 def test_records_and_the_agent_s_lines_outlive_the_stack() -> None:
     kept = {name for name, each in TEMPLATE["Resources"].items() if each.get("DeletionPolicy") == "Retain"}
-    assert kept == {"Lake", "LogGroup"}
+    assert kept == {"Lake", "LakePolicy", "LogGroup"}
+    assert {TEMPLATE["Resources"][name]["UpdateReplacePolicy"] for name in kept} == {"Retain"}
 
 
 def test_records_are_archived_where_athena_still_reads_them_and_nothing_else_is() -> None:
@@ -137,9 +138,10 @@ def test_every_alarm_tells_and_silence_is_one(stack: Stack) -> None:
     alarms = stack.of_kind("AWS::CloudWatch::Alarm")
     assert {tuple(each["AlarmActions"]) for each in alarms.values()} == {(stack.read({"Ref": "Alarms"}),)}
     assert [name for name, each in alarms.items() if each["TreatMissingData"] != "notBreaching"] == ["SilenceAlarm"]
-    through_kinesis = {"DelayAlarm"} if "Stream" in stack.resources else set()
+    through_kinesis = {"DelayAlarm", "FailedAlarm"} if "Stream" in stack.resources else set()
     assert alarms.keys() == {
-        "HotLeadAlarm", "ErrorAlarm", "ThrottleAlarm", "DeadLetterAlarm", "SilenceAlarm", *through_kinesis
+        "HotLeadAlarm", "ErrorAlarm", "ThrottleAlarm", "DeadLetterAlarm", "SilenceAlarm", "RejectedAlarm",
+        *through_kinesis
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Erasing a session or a caller from files: what goes, and that everything else stays to the byte."""
 
+import base64
 import gzip
 import json
 from datetime import date
@@ -97,6 +98,48 @@ def test_files_that_no_reader_opens_are_looked_into_too(tmp_path: Path) -> None:
     assert left(tmp_path, lake) == {f"{DAY}/p.json": json.dumps(OTHER, separators=(",", ":")).encode() + b"\n"}
 
 
+@pytest.mark.parametrize("cut", [slice(0, -3), slice(1, None)])
+@pytest.mark.parametrize("subject", [ROOM, Subject("caller_key", "c0ffee")])
+def test_a_damaged_document_over_many_lines_is_left_whole_and_named(
+    tmp_path: Path, cut: slice, subject: Subject
+) -> None:
+    lake = {f"{DAY}/a.json": json.dumps(MINE, indent=2).encode()[cut], f"{DAY}/b.jsonl": line()[:-9] + b"\n" + line()}
+    write(tmp_path, lake)
+    done = erase(Folder(tmp_path), subject)
+    assert [path for path, reason in done.unread if "damaged document" in reason] == [f"{DAY}/a.json"]
+    assert done.places == [("delete", f"{DAY}/b.jsonl", 2)]
+    assert content(tmp_path) == {f"{DAY}/a.json": lake[f"{DAY}/a.json"]}
+
+
+def kinesis_record(name: str) -> bytes:
+    message = json.dumps({"message": json.dumps({"analytics": session(_session_id=name, caller_key=name)})})
+    noise = [{"message": str(number)} for number in range(99)]
+    return gzip.compress(json.dumps({"logEvents": [{"message": message}, *noise]}).encode(), mtime=0)
+
+
+@pytest.mark.parametrize("subject", [ROOM, Subject("caller_key", "room-1")])
+def test_damaged_kinesis_records_are_unpacked(tmp_path: Path, subject: Subject) -> None:
+    mine, other = kinesis_record("room-1"), kinesis_record("room-2")
+    spoilt = b"\0" * 8  # instead of checksum and length
+    plain = gzip.decompress(mine)
+    records: dict[str, dict[str, Any]] = {
+        "gone": {"cut": mine[:-4], "spoilt": mine[:-8] + spoilt, "second": other + mine, "plain": plain},
+        "stays": {"other": other[:-4], "others": other + other[:-9], "plain-other": gzip.decompress(other)},
+        "unread": {"spoilt-other": other[:-8] + spoilt, "no-base64": None},
+    }
+    for which, found in records.items():
+        for name, packed in found.items():
+            kept = {"reason": "a Kinesis record that cannot be read: it is damaged",
+                    "line": "no base64!" if packed is None else base64.b64encode(packed).decode()}  # fmt: skip
+            write(tmp_path, {f"rejected/dt=2026-02-01/{which}-{name}.json": json.dumps(kept).encode()})
+    (tmp_path / "sessions").mkdir()
+    before = content(tmp_path)
+    done = erase(Folder(tmp_path), subject)
+    assert content(tmp_path) == {path: text for path, text in before.items() if "/gone-" not in path}
+    assert [path for path, _ in done.unread] == sorted(path for path in before if "/unread-" in path)
+    assert len(done.places) == 4
+
+
 def test_a_caller_s_records_go_from_every_session(tmp_path: Path) -> None:
     lake = {key(record): encode(record).encode() for record in (MINE, OTHER, session(_session_id="room-3"))}
     lake["rejected/dt=2026-02-01/x.json"] = json.dumps({"line": encode(session(_timestamp=-1))}).encode()
@@ -162,7 +205,7 @@ def test_on_s3_a_session_is_found_by_its_keys_and_only_other_files_are_opened(la
     moto_server.requests(f"{lake.bucket}/", forget=True)
     done = erase(lake.store, ROOM)
     assert (done.lines, [what for what, _, _ in done.places]) == (4, ["delete", "delete", "rewrite", "delete"])
-    assert done.notes == ["4 objects at the keys of other sessions were not opened"]
+    assert done.notes == ["4 objects at the keys of other sessions were not opened; --thorough opens them"]
     assert moto_server.requests(f"{lake.bucket}/")["GET"] == 4
     assert lake.paths() == {key(session(_session_id=f"room-{number}")) for number in (0, 2, 3, 4)} | {
         f"{DAY}/many.jsonl"
@@ -184,6 +227,13 @@ def test_on_suspected_days_every_object_is_opened(lake: Lake) -> None:
     assert ("delete", f"{DAY}/export-1769940120.json", 1) in done.places
 
 
+def test_a_thorough_search_opens_every_object(lake: Lake) -> None:
+    lake.put(f"{DAY}/export-1769940120.json", line())
+    done = erase(lake.store, ROOM, thorough=True)
+    assert ("delete", f"{DAY}/export-1769940120.json", 1) in done.places
+    assert done.notes == []
+
+
 def test_a_caller_is_looked_for_in_every_object(lake: Lake) -> None:
     lake.put(key(OTHER), encode(OTHER).encode())
     assert erase(lake.store, Subject("caller_key", "c0ffee")).lines == 8
@@ -201,6 +251,22 @@ def test_old_versions_go_too(lake: Lake, status: str) -> None:
     assert not [text for path, text in lake.versions() if b'"room-1"' in text]
     assert (key(MINE) + "0", b"another key") in lake.versions()
     assert (f"{DAY}/many.jsonl", line(_session_id="room-3")) in lake.versions()
+
+
+def test_stopped_before_it_writes_it_has_removed_the_old_versions(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.s3.put_bucket_versioning(Bucket=lake.bucket, VersioningConfiguration={"Status": "Enabled"})
+    lake.put(f"{DAY}/many.jsonl", line() + line(_session_id="room-3"))
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Bucket, "write", stop)
+        lake.store.replace(f"{DAY}/many.jsonl", line(_session_id="room-3"))
+    now = line() + line(_session_id="room-3")
+    assert [text for path, text in lake.versions() if path == f"{DAY}/many.jsonl"] == [now]
+    erase(lake.store, ROOM)
+    assert not [text for _, text in lake.versions() if b'"room-1"' in text]
 
 
 def test_a_lake_of_which_nothing_is_left_is_no_failure_but_told(bucket: str) -> None:

@@ -127,6 +127,8 @@ def test_it_keeps_the_listings_of_a_few_folders_only(bucket: str) -> None:
     for day in range(2, 10):
         assert folders.lack(f"sessions/dt=2026-01-0{day}", "a")
     assert len(folders._names) == module._FOLDERS_KNOWN
+    assert not folders.lack("sessions/dt=2026-01-01", "a")  # which is listed again
+    assert folders.lack("sessions/dt=2026-01-01", "b")
 
 
 def test_a_group_or_a_bucket_that_is_not_there_is_told(group: str, bucket: str) -> None:
