@@ -202,7 +202,9 @@ def test_readers_see_late_records_all_at_once(lake: Lake) -> None:
 
 def test_a_damaged_gz_is_named_and_stops_no_other_day(lake: Lake) -> None:
     lake.put("sessions/dt=2026-02-02/bad.json.gz", wild.PACKINGS["truncated"](b"{}\n" * 100))
-    with pytest.raises(AnalyticsError, match=r"(?s)sessions/dt=2026-02-02/bad\.json\.gz.*move that object out of sessions"):
+    with pytest.raises(
+        AnalyticsError, match=r"(?s)sessions/dt=2026-02-02/bad\.json\.gz.*move that object out of sessions"
+    ):
         lake.compact()
     state = catalog.read_state(lake.athena.database)
     assert (len(state.days), "2026-02-02" in state.days, state.is_compacted("2026-02-02")) == (3, False, False)
