@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         status = _run([word for word in words if word != "--debug"])
         sys.stdout.flush()
+        gc.freeze()  # nor is it worth looking for when the process ends
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0

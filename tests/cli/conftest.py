@@ -39,6 +39,7 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
         finally:
             signal.signal(signal.SIGTERM, before)
             gc.enable()
+            gc.unfreeze()
         return Done(int(stopped.value.code or 0), *capsys.readouterr())
 
     return run
