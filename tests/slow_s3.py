@@ -49,10 +49,14 @@ class SlowS3:
         return (whole[:-1], True) if fault == "cut" else (whole, False)
 
     def _listing(self, query: dict[str, str]) -> bytes:
-        prefix, after = query.get("prefix", ""), bytes.fromhex(query.get("continuation-token", "")).decode()
+        prefix, token = query.get("prefix", ""), bytes.fromhex(query.get("continuation-token", "")).decode()
+        after = max(token, query.get("start-after", ""))
         keys = sorted(key for key in self.objects if key.startswith(prefix))
-        folders = {key[: key.index("/", len(prefix)) + 1] for key in keys if "/" in key[len(prefix) :]}
-        keys = [key for key in keys if "/" not in key[len(prefix) :] and key > after]
+        folders: set[str] = set()
+        if "delimiter" in query:
+            folders = {key[: key.index("/", len(prefix)) + 1] for key in keys if "/" in key[len(prefix) :]}
+            keys = [key for key in keys if "/" not in key[len(prefix) :]]
+        keys = [key for key in keys if key > after]
         found = [f"<CommonPrefixes><Prefix>{quote(each)}</Prefix></CommonPrefixes>" for each in sorted(folders)]
         found += [
             f"<Contents><Key>{quote(key)}</Key><ETag>&quot;{etag(self.objects[key])}&quot;</ETag>"

@@ -3,16 +3,18 @@
 import hashlib
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any, TypeAlias
 
 from analytics_lib import aws
 from analytics_lib.errors import AwsError, LakeError, PeriodError, UsageError
 from analytics_lib.lake.files import Ignored, name_problem
 from analytics_lib.period import parse_date
 
+_Page: TypeAlias = Mapping[str, Any]
 _LISTED_AT_ONCE = 1000  # objects, in one answer of S3
 _SIDE_BY_SIDE = 16
 _LOCATION = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([\w.=+@-]+(?:/[\w.=+@-]+)*)?/*)?", re.ASCII)
@@ -119,22 +121,28 @@ def lists(objects: int) -> int:
 
 def list_day(location: Location, day: str) -> Day:
     """What lies in a day's folder. Raises AwsError where it cannot be listed."""
-    objects, ignored = [], []
-    for name, stored in _listed(location, f"sessions/dt={day}/"):
-        problem = "a sub-folder" if stored is None else name_problem(name)
-        if problem:
-            ignored.append(Ignored(f"sessions/dt={day}/{name.rstrip('/')}", problem))
-        elif stored:
-            objects.append(stored)
-    return Day(day, tuple(sorted(objects, key=lambda each: each.name)), tuple(ignored))
+    return _day(day, dict(_listed(location, f"sessions/dt={day}/")))
+
+
+def _day(day: str, listed: Mapping[str, Stored | None]) -> Day:
+    problems = {name: "a sub-folder" if stored is None else name_problem(name) for name, stored in listed.items()}
+    ignored = [Ignored(f"sessions/dt={day}/{name.rstrip('/')}", why) for name, why in sorted(problems.items()) if why]
+    return Day(
+        day, tuple(stored for name, stored in sorted(listed.items()) if stored and not problems[name]), tuple(ignored)
+    )
 
 
 def list_days(location: Location, wanted: Sequence[str]) -> Iterator[Day]:
-    """What lies in each day's folder, in order; some are listed ahead, side by side."""
+    """What lies in each day's folder, in order. Raises AwsError where it cannot be listed.
+
+    One request tells all days of a small lake; those that it does not reach are listed ahead, side by side.
+    """
+    told = _told_at_once(location, wanted) if len(wanted) > 1 else []
+    yield from told
     waiting: deque[Future[Day]] = deque()
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
         try:
-            for day in wanted:
+            for day in wanted[len(told) :]:
                 waiting.append(pool.submit(list_day, location, day))
                 if len(waiting) > 2 * _SIDE_BY_SIDE:
                     yield waiting.popleft().result()
@@ -142,6 +150,21 @@ def list_days(location: Location, wanted: Sequence[str]) -> Iterator[Day]:
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _told_at_once(location: Location, wanted: Sequence[str]) -> list[Day]:
+    """The first of the days, as far as one request tells them whole."""
+    prefix = location.key("sessions/dt=")
+    asked = {"Bucket": location.bucket, "Prefix": prefix, "StartAfter": f"{prefix}{wanted[0]}/"}
+    page = next(iter(_pages(location, asked)))
+    found: dict[str, dict[str, Stored | None]] = {day: {} for day in wanted}
+    day = ""
+    for stored in _contents(page, prefix):
+        day, _, name = stored.name.partition("/")
+        folder, slash, _ = name.partition("/")
+        if name and day in found:
+            found[day][folder + slash] = None if slash else replace(stored, name=name)
+    return [_day(each, found[each]) for each in wanted if not page["IsTruncated"] or each < day]
 
 
 def newest_day(location: Location, until: date = date.max) -> date | None:
@@ -156,8 +179,7 @@ def all_below(location: Location, path: str) -> Iterator[Stored]:
     """Every object below the folder, at any depth, named by its path from there. Raises LakeError, AwsError."""
     prefix = location.key(path)
     for page in _pages(location, {"Bucket": location.bucket, "Prefix": prefix}):
-        for found in page.get("Contents", ()):
-            yield Stored(found["Key"].removeprefix(prefix), found["ETag"].strip('"'), found["Size"])
+        yield from _contents(page, prefix)
 
 
 def _listed(location: Location, path: str, *, whole: bool = False) -> Iterator[tuple[str, Stored | None]]:
@@ -166,13 +188,18 @@ def _listed(location: Location, path: str, *, whole: bool = False) -> Iterator[t
     wanted = {"Bucket": location.bucket, "Prefix": prefix, "Delimiter": "/"}
     for page in _pages(location, wanted):
         yield from ((found["Prefix"].removeprefix(prefix), None) for found in page.get("CommonPrefixes", ()))
-        for found in page.get("Contents", ()):
-            name = found["Key"].removeprefix(prefix)
-            if name or whole:  # some tools make an object for the folder itself
-                yield name, Stored(name, found["ETag"].strip('"'), found["Size"])
+        for stored in _contents(page, prefix):
+            if stored.name or whole:  # some tools make an object for the folder itself
+                yield stored.name, stored
 
 
-def _pages(location: Location, wanted: dict[str, str]) -> Iterable[dict]:  # type: ignore[type-arg]
+def _contents(page: _Page, prefix: str) -> Iterator[Stored]:
+    """The objects of an answer, named by what follows the prefix."""
+    for found in page.get("Contents", ()):
+        yield Stored(found["Key"].removeprefix(prefix), found["ETag"].strip('"'), found["Size"])
+
+
+def _pages(location: Location, wanted: Mapping[str, str]) -> Iterator[_Page]:
     try:
         with aws.explained(f"listing s3://{location.bucket}/{wanted['Prefix']}"):
             yield from aws.client("s3").get_paginator("list_objects_v2").paginate(**wanted)

@@ -66,36 +66,41 @@ def test_the_days_are_the_folders_with_a_date_and_everything_else_is_named_with_
 
 
 def test_the_objects_of_a_day_are_those_that_a_reader_of_files_takes(slow_s3: SlowS3) -> None:
-    names = ("b.json", "a b+%.jsonl.gz", "ü\n&.ndjson", "_a.json", ".a.json", "a.txt", "x.json/inner.json", "")
+    names = ("b.json", "a b+%.jsonl.gz", "ü\n&.ndjson", "_a.json", ".a.json", "a.txt", "x.json/inner.json",
+             "x.json/another.json", "")  # fmt: skip
     slow_s3.objects |= {f"{DAY}/{name}": name.encode() for name in names}
-    assert list(s3.list_days(LAKE, ["2026-02-01", "2026-02-02"])) == [
+    slow_s3.objects |= {f"{LAKE.prefix}/sessions/dt=2026-01-31/a.json": b"", f"{DAY}x/a.json": b""}
+    expected = [
         Day(
             "2026-02-01",
             tuple(Stored(name, etag(name.encode()), len(name.encode())) for name in sorted(names[:3])),
             (
-                Ignored("sessions/dt=2026-02-01/x.json", "a sub-folder"),
                 Ignored("sessions/dt=2026-02-01/.a.json", "its name begins with _ or ."),
                 Ignored("sessions/dt=2026-02-01/_a.json", "its name begins with _ or ."),
                 Ignored(
                     "sessions/dt=2026-02-01/a.txt", "its name ends in none of .json .jsonl .ndjson, nor these with .gz"
                 ),
+                Ignored("sessions/dt=2026-02-01/x.json", "a sub-folder"),
             ),
         ),
         Day("2026-02-02", ()),
     ]
+    assert list(s3.list_days(LAKE, ["2026-02-01", "2026-02-02"])) == expected
+    assert slow_s3.asked == {"": 1}
+    assert [s3.list_day(LAKE, day) for day in ("2026-02-01", "2026-02-02")] == expected
 
 
 def test_days_are_listed_whole_side_by_side_and_come_in_order(slow_s3: SlowS3) -> None:
     days = [f"2026-01-{number:02}" for number in range(1, 32)]
     slow_s3.objects |= {f"agents/prod/sessions/dt={day}/a.json": b"1" for day in days}
-    slow_s3.objects |= {f"agents/prod/sessions/dt=2026-01-02/{number}.json": b"22" for number in range(2000)}
+    slow_s3.objects |= {f"agents/prod/sessions/dt=2026-01-03/{number}.json": b"22" for number in range(2000)}
     slow_s3.delay_seconds = 0.03
     found = list(s3.list_days(LAKE, days))
     assert [day.day for day in found] == days
-    assert [(day.bytes, len(day.objects)) for day in found[:3]] == [(1, 1), (4001, 2001), (1, 1)]
+    assert [(day.bytes, len(day.objects)) for day in found[:4]] == [(1, 1), (1, 1), (4001, 2001), (1, 1)]
     assert [s3.lists(objects) for objects in (0, 1000, 2001)] == [1, 1, 3]
     assert slow_s3.most_at_once in range(5, 17)
-    assert slow_s3.asked == {"": 33}
+    assert slow_s3.asked == {"": 1 + 29 + 2}  # the first tells two days, the third takes three
 
 
 def test_a_day_s_digest_changes_with_name_content_and_size_only() -> None:

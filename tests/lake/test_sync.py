@@ -65,8 +65,8 @@ def test_the_days_asked_for_are_copied_and_nothing_else(slow_s3: SlowS3, tmp_pat
     assert (done.objects, done.bytes, done.downloaded, done.downloaded_bytes) == (3, 6, 3, 6)
     assert done.ignored == (
         Ignored("sessions/README", "not a folder named dt=YYYY-MM-DD"),
-        Ignored(f"sessions/dt={DAY}/sub", "a sub-folder"),
         Ignored(f"sessions/dt={DAY}/_a.json", "its name begins with _ or ."),
+        Ignored(f"sessions/dt={DAY}/sub", "a sub-folder"),
     )
     assert done.text() == "3 of 3 objects, 0.0 of 0.0 MB, 3 ignored"
     assert leftovers(tmp_path / "new" / "lake") == []
