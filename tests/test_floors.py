@@ -174,6 +174,12 @@ def test_importing_the_library_loads_nothing_heavy() -> None:
     assert python(f"import {PACKAGE}\nprint(*sorted({HEAVY!r} & sys.modules.keys()))") == ""
 
 
+def test_a_question_goes_to_athena_before_pandas_loads() -> None:
+    loaded = f"from {PACKAGE} import workspace\nfrom {PACKAGE}.engines import athena\n"
+    loaded += f"from {PACKAGE}.reports import catalogue\nfor name in catalogue.names(): catalogue.get(name)\n"
+    assert python(f"{loaded}print(*sorted({{'numpy', 'pandas', 'pyarrow'}} & sys.modules.keys()))") == ""
+
+
 def test_an_import_that_leads_up_is_found_wherever_it_hides(tmp_path: Path) -> None:
     imports = written(
         tmp_path,

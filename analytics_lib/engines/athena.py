@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pyathena
 from pyathena.cursor import Cursor
@@ -17,7 +18,7 @@ from pyathena.error import DatabaseError, OperationalError
 from pyathena.util import RetryConfig
 
 from analytics_lib import aws, prices, settings
-from analytics_lib.engines import catalog, cost, refusals, results, sqlfile, trino, unload
+from analytics_lib.engines import catalog, cost, refusals, sqlfile, trino
 from analytics_lib.engines.catalog import State
 from analytics_lib.engines.engine import Counts, Result
 from analytics_lib.errors import AwsError, LakeError, QueryError
@@ -81,8 +82,8 @@ class AthenaEngine:
             )
         raw = [day for day in there if not state.is_compacted(day)]
         counting = {_COUNTING: _counting_sql(raw)} if raw else {}
-        queries += len(counting)
-        return state, counting, cost.estimate(self.location, state, period, queries, self._prices)
+        listed = list(s3.list_days(self.location, raw))
+        return state, counting, cost.estimate(listed, state, period, queries + len(counting), self._prices)
 
     def queries(self, statements: Mapping[str, str], period: Period) -> dict[str, Result]:
         """Run the statements side by side over views that show only the days of `period`, and count its raw lines.
@@ -100,6 +101,8 @@ class AthenaEngine:
         self._remember_counts(period, state, found.pop(_COUNTING, None))
         for origin, statement in asked.items():
             if found[origin].nested:
+                from analytics_lib.engines import results
+
                 predicted.require_below(self._athena.max_usd, times=2)
                 again = trino.with_json(shown[origin], found[origin].nested, ordered=statement.ordered) + as_it_lies
                 found[origin] = results.unnested(found[origin], self.execute(again, origin))
@@ -115,6 +118,8 @@ class AthenaEngine:
         shown = statement.showing(period, self._athena.database)
         predicted = self._planned(period, statement.scans)[2]
         predicted.require_below(self._athena.max_usd)
+        from analytics_lib.engines import unload
+
         result = unload.to_file(shown, self.location, path, lambda statement: self.execute(statement, origin))
         return replace(result, predicted_usd=predicted.expected.usd / predicted.queries)
 
@@ -151,8 +156,10 @@ class AthenaEngine:
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             try:
                 futures = {pool.submit(self._run, sql, origin, running): origin for origin, sql in statements.items()}
+                from analytics_lib.engines import results  # pandas loads while the queries run
+
                 for future in as_completed(futures):
-                    found[futures[future]] = future.result()
+                    found[futures[future]] = self._result(future.result(), results.frame_of)
                     if self._progress:
                         self._progress(len(found), len(statements))
             except BaseException:
@@ -161,13 +168,14 @@ class AthenaEngine:
                 raise
         return found
 
-    def _run(self, sql: str, origin: str, running: "_Running") -> Result:
+    def _run(self, sql: str, origin: str, running: "_Running") -> "_Ended":
         started = time.perf_counter()
         cursor: Cursor = self._connection.cursor()
         try:
             cursor.execute(sql, on_start_query_execution=running.add)
             running.forget(cursor.query_id)
-            frame, nested = results.frame_of(cursor)
+            nested = trino.nested(cursor.description or ())
+            rows = [] if nested else cursor.fetchall()
         except DatabaseError as error:
             if isinstance(error, OperationalError) and error.__cause__ is None:  # the query itself failed
                 running.forget(cursor.query_id)
@@ -175,15 +183,19 @@ class AthenaEngine:
                 told = refusals.refusal(origin, reason, cursor.query_id, self._region, self.location)
                 raise QueryError(told) from error
             raise self._explained(origin, error) from error
+        return _Ended(cursor, nested, rows, time.perf_counter() - started)
+
+    def _result(self, ended: "_Ended", frame_of: Callable[[list[Any], list[Any]], Any]) -> Result:
+        cursor = ended.cursor
         scanned = cursor.data_scanned_in_bytes or 0
         return Result(
-            frame,
-            time.perf_counter() - started,
+            frame_of(cursor.description or [], ended.rows),
+            ended.seconds,
             bytes_scanned=scanned,
             query_id=cursor.query_id,
             cost_usd=cost.billed_usd(scanned, self._prices) if not cursor.reused_previous_result else 0.0,
             reused=bool(cursor.reused_previous_result),
-            nested=nested,
+            nested=ended.nested,
             manifest=cursor.data_manifest_location,
         )
 
@@ -194,6 +206,15 @@ class AthenaEngine:
         except AwsError as explained:
             hint = refusals.hint(str(explained), self.location) if explained.code == "InvalidRequestException" else ""
             return AwsError(f"{explained}; {hint}", explained.code) if hint else explained
+
+
+class _Ended(NamedTuple):
+    """A query that has ended well; `rows` is empty where a column is `nested`, which cannot be trusted as it comes."""
+
+    cursor: Cursor
+    nested: tuple[bool, ...]
+    rows: list[Any]
+    seconds: float
 
 
 class _Running:

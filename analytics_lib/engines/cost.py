@@ -1,13 +1,13 @@
 """What queries on Athena cost: beforehand from what lies in the period's days, afterwards from what was scanned."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from analytics_lib.engines.catalog import State
 from analytics_lib.errors import CostError
 from analytics_lib.lake import s3
-from analytics_lib.lake.s3 import Day, Location
+from analytics_lib.lake.s3 import Day
 from analytics_lib.period import Period
 from analytics_lib.prices import Prices
 
@@ -78,8 +78,8 @@ class _Part:
         return _Part(self.bytes + other.bytes, self.objects + other.objects, self.lists + other.lists)
 
 
-def estimate(location: Location, state: State, period: Period, queries: int, prices: Prices) -> Estimate:
-    """What that many queries over the period cost at most. Raises LakeError, AwsError where S3 cannot be listed.
+def estimate(listed: Sequence[Day], state: State, period: Period, queries: int, prices: Prices) -> Estimate:
+    """What that many queries over the period cost at most; `listed` are its days that are not compacted.
 
     Each query lists every day of the period (1 LIST for 1,000 objects, and for a day without any), gets every object
     once and scans all of its bytes: a JSON line is billed whole, whichever fields are read; of Parquet, whose columns
@@ -87,15 +87,14 @@ def estimate(location: Location, state: State, period: Period, queries: int, pri
 
         usd = queries * (max(10 MB, bytes) * price of a TB + GETs * price of a GET + LISTs * price of a LIST)
 
-    Compacted days are known by what their partitions say; only the others are listed here. What they will be as
-    Parquet follows from what the compacted days of the lake shrank to, one object a day.
+    Compacted days are known by what their partitions say. What the others will be as Parquet follows from what the
+    compacted days of the lake shrank to, one object a day.
     """
     days = [day.isoformat() for day in period.days()]
     in_parquet = [day for day in days if state.is_compacted(day)]
     compacted = [state.days[day] for day in in_parquet if day in state.days]
     was_raw = _sum(_part(day.raw_bytes, day.raw_objects) for day in compacted)
     is_parquet = _sum(_part(day.bytes, day.objects) for day in compacted)
-    listed = _listed(location, {day for day in days if not state.is_compacted(day)})
     without_folder = len(days) - len(in_parquet) - len(listed)
     raw = _sum(_part(day.bytes, len(day.objects)) for day in listed) + _Part(lists=without_folder)
     told = [*(day.digest for day in listed), *(day.location for day in compacted), state.first_day, state.watermark]
@@ -126,11 +125,6 @@ def size(count: int) -> str:
         if count >= unit:
             return f"{count / unit:,.1f} {name}"
     return f"{count / 1e3:,.1f} kB"
-
-
-def _listed(location: Location, wanted: set[str]) -> list[Day]:
-    """What lies in those of the days that have a folder."""
-    return list(s3.list_days(location, [day for day in s3.days(location)[0] if day in wanted])) if wanted else []
 
 
 def _shrunk(raw_bytes: int, state: State) -> int | None:

@@ -7,12 +7,10 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from pyathena.cursor import Cursor
 
 from analytics_lib.engines import frames
 from analytics_lib.engines.engine import Result
 
-_NESTED = {"array", "map", "row"}
 _TYPES = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), pa.int64()),
     **dict.fromkeys(("real", "float", "double"), pa.float64()),
@@ -23,15 +21,11 @@ _TYPES = {
 }
 
 
-def frame_of(cursor: Cursor) -> tuple[pd.DataFrame, tuple[bool, ...]]:
-    """The rows, and for each column whether it is nested; () where none is. A nested column cannot be trusted yet."""
-    columns = cursor.description or []
-    nested = tuple(column[1] in _NESTED for column in columns)
-    rows = [] if any(nested) else cursor.fetchall()
+def frame_of(columns: list[tuple[Any, ...]], rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """The rows, their columns described as PEP 249 does: name, type, ..., precision, scale."""
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [_array(cells, column) for cells, column in zip(values, columns, strict=True)]
-    names = [column[0] for column in columns]
-    return frames.from_arrow(pa.Table.from_arrays(arrays, names=names)), nested if any(nested) else ()
+    return frames.from_arrow(pa.Table.from_arrays(arrays, names=[column[0] for column in columns]))
 
 
 def _array(cells: tuple[Any, ...], column: tuple[Any, ...]) -> pa.Array:

@@ -2,8 +2,9 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from analytics_lib import schema
 from analytics_lib.errors import StatementError
@@ -22,6 +23,7 @@ _TOKEN = re.compile(
 _BEGIN = "-- the query\n"  # stands before the statement as it was given
 _ROWS = ("SELECT", "WITH", "VALUES", "TABLE", "(")
 _CATALOGUE = ("DESCRIBE", "SHOW")
+_NESTED = {"array", "map", "row"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,12 @@ def own_lines(reason: str, sql: str) -> str:
         return f"line {int(found[1]) - shift}:{found[2]}: " if int(found[1]) > shift else ""
 
     return re.sub(r"\bline (\d+):(\d+): ", counted, reason)
+
+
+def nested(columns: Iterable[tuple[Any, ...]]) -> tuple[bool, ...]:
+    """For each column, described as PEP 249 does, whether it holds arrays, maps or rows; () where none does."""
+    found = tuple(column[1] in _NESTED for column in columns)
+    return found if any(found) else ()
 
 
 def with_json(sql: str, nested: tuple[bool, ...], *, ordered: bool) -> str:

@@ -1,16 +1,18 @@
 """How a notebook shows a sentence and a table: plain for people, safe whatever a caller said."""
 
+from __future__ import annotations
+
 import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from analytics_lib.engines import frames
 from analytics_lib.reports import phrases
 from analytics_lib.reports.report import Table, Type
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LONGEST_TEXT = 90
 _ROWS_UNFOLDED = 20
@@ -22,7 +24,7 @@ class Sentence(str):
 
     kind: str
 
-    def __new__(cls, text: str, kind: str = "remark") -> "Sentence":
+    def __new__(cls, text: str, kind: str = "remark") -> Sentence:
         """The words, framed as an answer, a notice or a remark."""
         sentence = super().__new__(cls, text)
         sentence.kind = kind
@@ -44,6 +46,8 @@ class TableView:
     rows: int
 
     def _repr_html_(self) -> str:
+        from analytics_lib.engines import frames
+
         if len(self.frame) == 1:
             return self._one_row()
         columns = self.table.columns
@@ -66,6 +70,8 @@ class TableView:
 
     def _one_row(self) -> str:
         """The only row stands: what it measures beside each value."""
+        from analytics_lib.engines import frames
+
         row = frames.rows(self.frame)[0]
         body = "".join(
             f'<tr><th scope="row">{_heading(name, kind)}</th>{_cell(name, row, kind)}</tr>'

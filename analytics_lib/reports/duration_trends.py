@@ -1,15 +1,20 @@
 """How long do sessions run?"""
 
+from __future__ import annotations
+
+import math
 from collections import Counter
 from collections.abc import Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from analytics_lib.reports import figures, phrases
 from analytics_lib.reports.figures import Chart, chart
 from analytics_lib.reports.funnel import STAGES, THRESHOLDS
 from analytics_lib.reports.report import Frames, Report, Request, Table
 from analytics_lib.reports.statistics import days, every_row, with_share
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EDGES = (0.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -110,7 +115,7 @@ def _distribution_chart(tables: Frames, request: Request) -> Chart:
 
 
 def _interval(low: float, high: float) -> str:
-    if pd.isna(high):
+    if math.isnan(high):
         return f"{phrases.length(low)} or more"
     return f"{phrases.length(low)} to {phrases.length(high)}" if low else f"under {phrases.length(high)}"
 
@@ -124,16 +129,15 @@ def _hourly_chart(tables: Frames, request: Request) -> Chart:
 
 def _weekdays_chart(tables: Frames, request: Request) -> Chart:
     days_of = Counter(day.weekday() for day in request.period.days())  # some weekdays occur more often than others
-    counts = [
-        count / max(1, days_of[day]) for day, count in enumerate(tables["weekdays"]["sessions"].astype(int).tolist())
-    ]
+    weekdays = tables["weekdays"]
+    counts = weekdays["sessions"].astype(float) / [max(1, days_of[day]) for day in range(7)]
     subtitle = f"Sessions a day by weekday of their start, {phrases.days(request.period)}"
     ticks = [name[:3] for name in _WEEKDAYS]
-    return _busy_chart("weekdays", _WEEKDAYS, ticks, pd.Series(counts), "sessions a day", subtitle, "weekday, UTC")
+    return _busy_chart("weekdays", _WEEKDAYS, ticks, counts, "sessions a day", subtitle, "weekday, UTC")
 
 
 def _busy_chart(
-    name: str, names: Sequence[str], ticks: Sequence[str], counts: "pd.Series", unit: str, subtitle: str, axis: str
+    name: str, names: Sequence[str], ticks: Sequence[str], counts: pd.Series, unit: str, subtitle: str, axis: str
 ) -> Chart:
     finding = phrases.NO_SESSIONS
     if counts.sum():

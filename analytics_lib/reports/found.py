@@ -1,20 +1,21 @@
 """What a report found: its tables, the facts of the run, and how a notebook shows and saves them."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from analytics_lib.engines import frames
 from analytics_lib.errors import OutputError, UsageError
 from analytics_lib.reports import phrases
 from analytics_lib.reports.display import Sentence, TableView
 from analytics_lib.reports.report import Report, Request, Table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analytics_lib.reports.figures import Chart
 
 _FEW_SESSIONS = 100
@@ -68,6 +69,8 @@ class Found:
         """The queries of a run on Athena with what each took and cost; None for an engine that nobody bills."""
         if not self.facts["queries"]:
             return None
+        import pandas as pd
+
         rows = [
             {"query": Path(each["name"]).stem, "id": each["query_id"], "bytes": each["bytes_scanned"],
              "usd": each["cost_usd"], "predicted": each["predicted_usd"], **each}
@@ -76,7 +79,7 @@ class Found:
         table = Table("facts", "Queries on Athena", _QUERIES)
         return TableView(table, table.conform(pd.DataFrame(rows)), len(rows))
 
-    def chart(self, name: str) -> "Chart":
+    def chart(self, name: str) -> Chart:
         """One of the report's figures. Raises UsageError that lists them."""
         draw = self.report.figures.get(name)
         if draw is None:
@@ -89,6 +92,8 @@ class Found:
 
     def document(self) -> dict[str, Any]:
         """The whole result as JSON has it: what was asked, the facts, and every table's rows."""
+        from analytics_lib.engines import frames
+
         facts, period = self.facts, self.request.period
         newest = facts["newest_day"]
         return {
@@ -109,6 +114,8 @@ class Found:
         """
         if folder is None:
             return
+        from analytics_lib.engines import frames
+
         facts = self.document() | {"data": self.facts["data"]}
         if self.facts["queries"]:
             facts |= {name: self.facts[name] for name in ("queries", "cost_usd", "predicted_usd")}

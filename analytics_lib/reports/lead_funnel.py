@@ -1,23 +1,28 @@
 """Which sessions were leads?"""
 
-import pandas as pd
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from analytics_lib.reports import figures, phrases
 from analytics_lib.reports.figures import Chart, chart
 from analytics_lib.reports.funnel import STAGES, THRESHOLDS
 from analytics_lib.reports.report import Frames, Report, Request, Table
-from analytics_lib.reports.statistics import days, every_row, rate, with_rate
+from analytics_lib.reports.statistics import days, every_row, one_rate, rate, sums, with_rate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SIGNALS = ("team_size", "monthly_volume", "urgency", "integration_needs")
 _BARS = 10
 
 
 def _stages(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    sessions = pd.Series([counted[name].sum() for name in ("sessions", *STAGES[1:])], dtype="Int64")
-    whole = pd.Series([sessions[0]] * len(STAGES), dtype="Int64")
-    frame = pd.DataFrame({"stage": STAGES, "sessions": sessions, "share": rate(sessions, whole)})
-    frame = with_rate(frame.assign(before=sessions.shift(1)), "conversion", "sessions", "before")
-    frame.loc[0, "conversion"] = 1.0 if sessions[0] else None
+    frame = sums(counted, "stage", "sessions", dict(zip(STAGES, ("sessions", *STAGES[1:]), strict=True)))
+    sessions, whole = frame["sessions"], frame["sessions"].iloc[0]
+    frame = frame.assign(whole=whole, before=sessions.shift(1))
+    frame = with_rate(frame.assign(share=rate(sessions, frame["whole"])), "conversion", "sessions", "before")
+    frame.loc[0, "conversion"] = 1.0 if whole else None
     return frame
 
 
@@ -27,9 +32,9 @@ def _daily(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
 
 
 def _coverage(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    known = pd.Series([counted[f"{name}_known"].sum() for name in _SIGNALS], dtype="Int64")
-    whole = pd.Series([counted["sessions"].sum()] * len(_SIGNALS), dtype="Int64")
-    return pd.DataFrame({"signal": _SIGNALS, "known": known, "share": rate(known, whole)})
+    frame = sums(counted, "signal", "known", {name: f"{name}_known" for name in _SIGNALS})
+    frame = frame.assign(whole=counted["sessions"].sum())
+    return frame.assign(share=rate(frame["known"], frame["whole"]))
 
 
 def _integrations(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
@@ -40,7 +45,7 @@ def _answer(tables: Frames, request: Request) -> str:
     sessions, signals, qualified, hot = tables["stages"]["sessions"]
     if not sessions:
         return f"There were no sessions on {phrases.days(request.period)}."
-    share, low, high = _rate_of_all(qualified, sessions)
+    share, low, high = one_rate(qualified, sessions)
     return (
         f"{phrases.number(qualified)} of {phrases.many(sessions, 'session')} qualified as leads "
         f"({phrases.percent(share)}; 95 % interval {phrases.percent(low)} to {phrases.percent(high)}), "
@@ -49,14 +54,8 @@ def _answer(tables: Frames, request: Request) -> str:
     )
 
 
-def _rate_of_all(qualified: int, sessions: int) -> tuple[float, float, float]:
-    one = pd.DataFrame({"qualified": [qualified], "sessions": [sessions]}, dtype="Int64")
-    found = with_rate(one, "rate", "qualified", "sessions")
-    return found["rate"].iloc[0], found["rate_low"].iloc[0], found["rate_high"].iloc[0]
-
-
 def _qualified(daily: pd.DataFrame) -> str:
-    return phrases.percent(_rate_of_all(daily["qualified"].sum(), daily["sessions"].sum())[0])
+    return phrases.percent(one_rate(daily["qualified"].sum(), daily["sessions"].sum())[0])
 
 
 def _funnel_chart(tables: Frames, request: Request) -> Chart:

@@ -1,27 +1,31 @@
 """What Python adds to the counts of SQL, once for both engines: rates, their bounds, and rows that counted nothing."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
-import pandas as pd
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from analytics_lib.period import Period
+
+if TYPE_CHECKING:  # pandas is imported where frames are made: Athena is to have its queries before it loads
+    import pandas as pd
 
 Z_95 = 1.959963984540054  # the normal distribution's quantile at 0.975
 
 
-def rate(successes: "pd.Series[Any]", trials: "pd.Series[Any]") -> "pd.Series[Any]":
+def rate(successes: pd.Series[Any], trials: pd.Series[Any]) -> pd.Series[Any]:
     """Successes by trials, 0 to 1; NaN where there was no trial."""
     counted, tried = successes.astype("float64"), trials.astype("float64")
     return (counted / tried).where(tried > 0)
 
 
-def wilson(successes: "pd.Series[Any]", trials: "pd.Series[Any]") -> tuple["pd.Series[Any]", "pd.Series[Any]"]:
+def wilson(successes: pd.Series[Any], trials: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[Any]]:
     """The 95 % Wilson score interval of a rate, cut to 0..1; NaN where there was no trial.
 
     E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22 (1927).
     """
+    import numpy as np
+
     share, tried = rate(successes, trials), trials.astype("float64").where(trials > 0)
     squared = Z_95**2 / tried
     middle = (share + squared / 2) / (1 + squared)
@@ -37,14 +41,33 @@ def with_rate(frame: pd.DataFrame, name: str, successes: str, trials: str) -> pd
     return frame.assign(**columns)
 
 
+def one_rate(successes: int, trials: int) -> tuple[float, float, float]:
+    """One rate and its bounds; NaN where there was no trial."""
+    import pandas as pd
+
+    one = pd.DataFrame({"successes": [successes], "trials": [trials]})
+    found = with_rate(one, "rate", "successes", "trials").iloc[0]
+    return found["rate"], found["rate_low"], found["rate_high"]
+
+
+def sums(frame: pd.DataFrame, label: str, count: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    """One row for each column of the frame: what it is called in `columns`, under `label`, and its sum."""
+    import pandas as pd
+
+    added = pd.Series([frame[column].sum() for column in columns.values()], dtype="Int64")
+    return pd.DataFrame({label: list(columns), count: added})
+
+
 def with_share(frame: pd.DataFrame, name: str, part: str) -> pd.DataFrame:
     """The frame with each row's share of the column's sum; NaN where the sum is 0."""
-    whole = pd.Series(frame[part].sum(), index=frame.index, dtype="Int64")
+    whole = frame.assign(whole=frame[part].sum())["whole"]
     return frame.assign(**{name: rate(frame[part], whole)})
 
 
 def every_row(frame: pd.DataFrame, keys: Mapping[str, Iterable[object]], counts: Iterable[str]) -> pd.DataFrame:
     """One row for each combination of the keys, in their order; `counts` are 0 and the rest null where none was."""
+    import pandas as pd
+
     names = list(keys)
     wanted = pd.MultiIndex.from_product(keys.values(), names=names).to_frame(index=False)
     found = wanted.merge(frame, how="left", on=names)

@@ -1,12 +1,17 @@
 """Which tools fail, on what, and what does it cost?"""
 
-import pandas as pd
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from analytics_lib.reports import figures, phrases
 from analytics_lib.reports.figures import Chart, chart
 from analytics_lib.reports.funnel import THRESHOLDS
 from analytics_lib.reports.report import Frames, Report, Request, Table
 from analytics_lib.reports.statistics import days, every_row, rate, with_rate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CALLS = ("1", "2-3", "4+")
 _TOOLS, _QUERIES = 4, 10
@@ -33,7 +38,7 @@ def _with_failure_rate(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _impact(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    keys = {"calls": _CALLS, "had_failure": pd.array([True, False], dtype="boolean")}
+    keys = {"calls": _CALLS, "had_failure": (True, False)}
     return with_rate(every_row(counted, keys, ("sessions", "qualified")), "qualified_rate", "qualified", "sessions")
 
 
@@ -54,7 +59,7 @@ def _answer(tables: Frames, request: Request) -> str:
     return f"{sentence}{phrases.many(worst['calls'], 'call')} of {figures.label(worst['tool'])} failed."
 
 
-def _worst_day(tool_daily: pd.DataFrame) -> "pd.Series | None":
+def _worst_day(tool_daily: pd.DataFrame) -> pd.Series | None:
     """The tool and day with the most failures; None where no day stands out."""
     failed = tool_daily[tool_daily["failures"] > 1]
     return None if failed.empty else failed.loc[failed["failures"].astype(int).idxmax()]
@@ -98,7 +103,7 @@ def _daily_chart(tables: Frames, request: Request) -> Chart:
         axes,
     ):
         tools = by_tool.loc[by_tool["failures"] > 0, "tool"].head(_TOOLS)
-        below = pd.Series(0, index=daily.index)
+        below = 0 * daily["failures"].astype(int)
         for tool, name, colour in zip(tools, figures.labels(tools, width=20), _COLOURS, strict=False):
             failures = tool_daily.loc[tool_daily["tool"] == tool, "failures"].astype(int).to_numpy()
             axes.bar(daily["dt"], failures, bottom=below, color=colour, label=name)
@@ -133,10 +138,11 @@ def _queries_chart(tables: Frames, request: Request) -> Chart:
 def _impact_chart(tables: Frames, request: Request) -> Chart:
     impact = tables["impact"]
     failed, fine = (impact[impact["had_failure"] == had] for had in (True, False))
-    rates = pd.DataFrame({"failed": failed["qualified_rate"].array, "fine": fine["qualified_rate"].array}).dropna()
+    rates = failed.merge(fine, on="calls", suffixes=("_failed", "_fine"))
+    rates = rates.dropna(subset=["qualified_rate_failed", "qualified_rate_fine"])
     finding = "Whether failed calls cost leads cannot be said from these sessions."
     if len(rates):
-        lower = (rates["failed"] < rates["fine"]).sum()
+        lower = (rates["qualified_rate_failed"] < rates["qualified_rate_fine"]).sum()
         finding = f"Sessions with a failed call qualify less often in {lower} of {len(rates)} groups of like sessions."
     subtitle = f"Qualified share by number of calls, 95 % intervals, {phrases.days(request.period)}"
     with chart("impact", finding, subtitle, height=3.2) as (figure, axes):
