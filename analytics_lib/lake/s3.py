@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -132,11 +132,12 @@ def _day(day: str, listed: Mapping[str, Stored | None]) -> Day:
     )
 
 
-def list_days(location: Location, wanted: Sequence[str]) -> Iterator[Day]:
-    """What lies in each day's folder, in order. Raises AwsError where it cannot be listed.
+def list_days(location: Location, days: Iterable[str]) -> Iterator[Day]:
+    """What lies in each day's folder, the earliest first. Raises AwsError where it cannot be listed.
 
     One request tells all days of a small lake; those that it does not reach are listed ahead, side by side.
     """
+    wanted = sorted(days)
     told = _told_at_once(location, wanted) if len(wanted) > 1 else []
     yield from told
     waiting: deque[Future[Day]] = deque()
@@ -164,7 +165,7 @@ def _told_at_once(location: Location, wanted: Sequence[str]) -> list[Day]:
         folder, slash, _ = name.partition("/")
         if name and day in found:
             found[day][folder + slash] = None if slash else replace(stored, name=name)
-    return [_day(each, found[each]) for each in wanted if not page["IsTruncated"] or each < day]
+    return [_day(each, found[each]) for each in wanted if not page["IsTruncated"] or f"{each}/" < f"{day}/"]
 
 
 def newest_day(location: Location, until: date = date.max) -> date | None:

@@ -98,9 +98,18 @@ def test_days_are_listed_whole_side_by_side_and_come_in_order(slow_s3: SlowS3) -
     found = list(s3.list_days(LAKE, days))
     assert [day.day for day in found] == days
     assert [(day.bytes, len(day.objects)) for day in found[:4]] == [(1, 1), (1, 1), (4001, 2001), (1, 1)]
+    assert list(s3.list_days(LAKE, reversed(days))) == found
     assert [s3.lists(objects) for objects in (0, 1000, 2001)] == [1, 1, 3]
     assert slow_s3.most_at_once in range(5, 17)
-    assert slow_s3.asked == {"": 1 + 29 + 2}  # the first tells two days, the third takes three
+    assert slow_s3.asked == {"": 2 * (1 + 29 + 2)}  # the first tells two days, the third takes three
+
+
+def test_a_day_is_whole_though_the_first_answer_ends_beside_its_folder(slow_s3: SlowS3) -> None:
+    folder = "agents/prod/sessions/dt=2026-02-02"
+    slow_s3.objects |= {f"{folder}-old/{number}.json": b"" for number in range(1500)}  # which sorts before the day
+    slow_s3.objects |= {f"{DAY}/a.json": b"1", f"{folder}/b.json": b"2"}
+    found = s3.list_days(LAKE, ["2026-02-01", "2026-02-02"])
+    assert [[each.name for each in day.objects] for day in found] == [["a.json"], ["b.json"]]
 
 
 def test_a_day_s_digest_changes_with_name_content_and_size_only() -> None:
