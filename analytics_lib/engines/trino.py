@@ -2,11 +2,12 @@
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from analytics_lib import schema
+from analytics_lib.engines.relations import relations, tokens_of
 from analytics_lib.errors import StatementError
 from analytics_lib.period import Period
 
@@ -15,33 +16,19 @@ VIEWS = {  # with their columns
     "tool_calls": ", ".join(column.name for column in schema.call_columns()),
 }
 _BELOW = ("lines", "records", "records_raw", "records_parquet")  # what the views read, all days of it
-_TOKEN = re.compile(
-    r"""(?P<blank>\s+|--[^\n]*|/\*.*?\*/) | (?P<text>'(?:[^']|'')*') | (?P<name>"(?:[^"]|"")*")
-      | (?P<word>\w+) | (?P<sign>.)""",
-    re.DOTALL | re.VERBOSE,
-)
 _BEGIN = "-- the query\n"  # stands before the statement as it was given
 _ROWS = ("SELECT", "WITH", "VALUES", "TABLE", "(")
 _CATALOGUE = ("DESCRIBE", "SHOW")
 _NESTED = {"array", "map", "row"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    start: int
-    end: int
-    word: str  # in capitals; a quoted name without its quotes, as it is
-    depth: int  # of parentheses around it
-    quoted: bool
-
-
 class Statement:
     """One reading statement. Raises StatementError for any other."""
 
     def __init__(self, sql: str, origin: str) -> None:
-        tokens = list(_tokens(sql))
-        ends = [place for place, token in enumerate(tokens) if token.word == ";"]
-        if ends and ends[0] < len(tokens) - 1 and any(token.word != ";" for token in tokens[ends[0] :]):
+        tokens = list(tokens_of(sql))
+        ends = [place for place, token in enumerate(tokens) if token.keyword == ";"]
+        if ends and ends[0] < len(tokens) - 1 and any(token.keyword != ";" for token in tokens[ends[0] :]):
             raise StatementError(f"{origin} holds more than one statement; only one reading statement is run")
         self._tokens = tokens[: ends[0]] if ends else tokens
         first = self._tokens[0].word if self._tokens else "no statement"
@@ -54,14 +41,9 @@ class Statement:
         self._check_names(origin)
 
     def _check_names(self, origin: str) -> None:
-        words = [token.word for token in self._tokens]
-        for place, word in enumerate(words):
-            first, name = place, word.lower()
-            while first > 1 and words[first - 1] == ".":
-                first -= 2
-            past = name in _BELOW or (name in VIEWS and first < place)
-            if past and first and words[first - 1] in ("FROM", "JOIN"):
-                raise StatementError(f"{origin} reads {name} past the days asked for; read sessions or tool_calls")
+        for each in relations(self._tokens):
+            if not each.query and (each.name in _BELOW or (each.qualified and each.name in VIEWS)):
+                raise StatementError(f"{origin} reads {each.name} past the days asked for; read sessions or tool_calls")
         for name in self._own_names():
             if name.lower() in VIEWS:
                 raise StatementError(
@@ -103,9 +85,14 @@ class Statement:
 
     @property
     def scans(self) -> int:
-        """How often the statement reads a view, as far as FROM and JOIN tell: once at least."""
-        pairs = itertools.pairwise(token.word for token in self._tokens)
-        return max(1, sum(before in ("FROM", "JOIN") and word.lower() in VIEWS for before, word in pairs))
+        """How often Athena reads a view for the statement, once at least: a WITH query is run wherever it is named.
+
+        A lower bound for WITH RECURSIVE, whose queries are counted as if they ran once.
+        """
+        found: Counter[int] = Counter()
+        for each in relations(self._tokens):
+            found[each.within] += found[each.query] if each.query else each.name in VIEWS
+        return max(1, found[0])
 
     @property
     def ordered(self) -> bool:
@@ -144,16 +131,3 @@ def with_json(sql: str, nested: tuple[bool, ...], *, ordered: bool) -> str:
     ]
     order = "\nOFFSET 0" if ordered else ""
     return f"SELECT {', '.join(shown)} FROM (\n{sql}{order}\n) AS answer ({', '.join(names)})"
-
-
-def _tokens(sql: str) -> Iterator[_Token]:
-    depth = 0
-    for found in _TOKEN.finditer(sql):
-        if found["blank"]:
-            continue
-        if found[0] == ")":
-            depth -= 1
-        word = found["name"][1:-1] if found["name"] else found[0].upper()
-        yield _Token(found.start(), found.end(), word, depth, quoted=bool(found["name"] or found["text"]))
-        if found[0] == "(":
-            depth += 1
