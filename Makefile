@@ -67,7 +67,7 @@ check-infra: .venv/.dev
 
 check-generated: .venv/.dev
 	@echo 'Generated files: current with analytics_lib/schema.py (to repair: make generate)'
-	@$(BIN)/python -m analytics_lib.generate --check
+	@$(BIN)/python -m tools.generate --check
 
 bench: .venv/.dev  ## speed and memory on a large generated lake (options: ARGS="--help")
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -85,15 +85,15 @@ lab: .venv/.lab  ## JupyterLab in notebooks/ (more for it: ARGS="--no-browser")
 docs: generate  ## the generated pages and tables of docs/ (the same as generate)
 
 generate: .venv/.analytics  ## rewrite what is derived from analytics_lib/schema.py: views, samples, docs
-	@$(BIN)/python -m analytics_lib.generate
+	@$(BIN)/python -m tools.generate
 
 lambda: .venv/.analytics  ## the zip of the delivery function: build/lambda.zip
 	@$(BIN)/python infra/package.py
 
 new-report: .venv/.analytics  ## the files of a new report: make new-report NAME=refunds
 	@test -n '$(NAME)' || { echo 'Name the report: make new-report NAME=refunds' >&2; exit 2; }
-	@$(BIN)/python -m analytics_lib.reports.new '$(NAME)'
-	@$(BIN)/python -m analytics_lib.generate
+	@$(BIN)/python -m tools.new_report '$(NAME)'
+	@$(BIN)/python -m tools.generate
 
 lock:  ## resolve every dependency anew and rewrite constraints.txt
 	@echo 'Resolving all extras in an empty environment (a minute or two) ...'

@@ -1,4 +1,4 @@
-"""Starts a report: `python -m analytics_lib.reports.new NAME`. New files only, which run as they are."""
+"""Starts a report: `python -m tools.new_report NAME`. New files only, which run as they are."""
 
 import json
 import keyword
@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from string import Template
 
-_CHECKOUT = Path(__file__).parents[2]
-_TEMPLATES = _CHECKOUT / "analytics_lib" / "templates" / "new_report"
+_CHECKOUT = Path(__file__).parents[1]
+_TEMPLATES = _CHECKOUT / "tools" / "templates"
 _FILES = {
     "sql/{name}/daily.sql": "daily.sql.txt",
     "analytics_lib/reports/{name}.py": "report.py.txt",

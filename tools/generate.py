@@ -1,8 +1,7 @@
-"""Writes every generated file of the checkout: `python -m analytics_lib.generate [--check]`.
+"""Writes every generated file of the checkout: `python -m tools.generate [--check]`.
 
-What is generated follows from `analytics_lib/schema.py`: the views under sql/views/, Athena's by
-`generate_athena`, the tables of docs/, the samples, and what infra/template.yaml repeats. `--check` writes nothing,
-names what is out of date and exits 1.
+What is generated follows from `analytics_lib/schema.py`: the views under sql/views/, the tables of docs/,
+the samples, and what infra/template.yaml repeats. `--check` writes nothing, names what is out of date and exits 1.
 """
 
 import shutil
@@ -11,14 +10,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from analytics_lib import generate_athena, generate_infra
-from analytics_lib.generate_athena.layout import NOTICE, described, head
 from analytics_lib.lake.samples import write_samples
 from analytics_lib.reports import catalogue
 from analytics_lib.schema import MARKS, RECORD, Column, Field, Group, call_columns, session_columns
+from tools import athena_views, infra
+from tools.athena_raw_lines import line_counts, records_raw
+from tools.athena_views import NOTICE, described, head
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SAMPLES = "data/samples"
+ON_ATHENA = (records_raw, line_counts, athena_views.records, athena_views.sessions, athena_views.tool_calls)
 
 
 def view_sql(name: str, grain: str, columns: Sequence[Column]) -> str:
@@ -76,8 +77,8 @@ def texts() -> dict[str, str]:
     return {
         "sql/views/duckdb/sessions.sql": view_sql("sessions", "one row a record", session_columns()),
         "sql/views/duckdb/tool_calls.sql": view_sql("tool_calls", "one row a tool call", call_columns()),
-        **generate_athena.texts(),
-        **generate_infra.texts(CHECKOUT),
+        **{f"sql/views/athena/{file.__name__}.sql": file() for file in ON_ATHENA},
+        **infra.texts(CHECKOUT),
         "docs/record.md": f"{before}<!-- fields -->\n{record_table()}<!-- end of fields -->\n{after}",
         "docs/reports.md": report_pages(),
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_lib.reports.new import start_report
+from tools.new_report import start_report
 
 CHECKOUT = Path(__file__).parents[2]
 

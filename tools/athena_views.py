@@ -1,7 +1,14 @@
-"""The views over the records on Athena: `records`, and the two that reports read."""
+"""The views over the records on Athena, in Trino's words: `records`, and the two that reports read.
 
-from analytics_lib.generate_athena.layout import listed, view
-from analytics_lib.schema import TOOL_CALLS, call_columns, record_columns, session_columns
+Also what every generated SQL file looks like: the comment at the top, lists, the statement that makes a view.
+"""
+
+from collections.abc import Iterable, Sequence
+from textwrap import indent
+
+from analytics_lib.schema import TOOL_CALLS, Column, Group, call_columns, record_columns, session_columns
+
+NOTICE = "Generated from analytics_lib/schema.py by `make generate`; do not edit."
 
 _OUTCOME = """CASE
     WHEN call.error IS NOT NULL THEN 'error'
@@ -13,6 +20,34 @@ _COUNTED = {
     "tool_call_count": "call.tool IS NOT NULL",
     "failed_tool_call_count": f"{_OUTCOME} IN ('error', 'empty')",
 }
+
+
+def head(purpose: str, columns: Sequence[tuple[str, str, str]]) -> str:
+    """The comment at the top; a column is its name, type and meaning."""
+    width = max(10, *(len(kind) for _, kind, _ in columns))
+    listed = "".join(f"--   {name:<22} {kind:<{width}} {meaning}\n" for name, kind, meaning in columns)
+    return f"-- {purpose}\n-- {NOTICE}\n-- Columns:\n{listed}"
+
+
+def described(column: Column) -> str:
+    """What a column holds, in words."""
+    return f"{column.meaning} ({column.unit})" if column.unit else column.meaning
+
+
+def view(name: str, grain: str, columns: Sequence[Column | Group], query: str) -> str:
+    """The file of a view on Athena."""
+    shown = [
+        (column.name, column.trino_type.upper(), described(column))
+        if isinstance(column, Column)
+        else (column.name, "ARRAY(ROW)", f"{column.meaning}; NULL where an entry is no call")
+        for column in columns
+    ]
+    return f"{head(f'{name}: {grain}.', shown)}CREATE OR REPLACE VIEW {name} AS\n{query};\n"
+
+
+def listed(items: Iterable[str], depth: int = 1) -> str:
+    """The items, one to a line, indented by `depth` times four blanks."""
+    return indent(",\n".join(items), "    " * depth)
 
 
 def records() -> str:

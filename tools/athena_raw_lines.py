@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from analytics_lib.generate_athena import values
-from analytics_lib.generate_athena.layout import head, listed, view
 from analytics_lib.schema import IDENTITY, RECORD, Column, Group, record_columns
+from tools import athena_values as values
+from tools.athena_views import head, listed, view
 
 _PERIOD = "WHERE dt BETWEEN /*:start*/ '2026-01-01' AND /*:end*/ '2026-01-30'"
 

@@ -6,8 +6,8 @@ entry of an array that is filtered.
 
 from textwrap import indent
 
-from analytics_lib.generate_athena.layout import listed
 from analytics_lib.schema import Field, Group, Kind
+from tools.athena_views import listed
 
 _OBJECT = "MAP(VARCHAR, JSON)"
 _TRIMMED = r"'(?s)[^ \t\n\r](?:.*[^ \t\n\r])?'"
