@@ -1,6 +1,7 @@
 """What holds for every test: no setting of whoever runs them, and no clock that decides."""
 
 import os
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,16 @@ settings.load_profile("steady")
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     start_early(session)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a machine lacks is one line of the summary, however many tests want it."""
+    report = yield
+    wants = item.get_closest_marker("athena") or item.get_closest_marker("browser")
+    if wants and report.skipped and isinstance(report.longrepr, tuple):
+        report.longrepr = (f"tests marked {wants.name}", None, report.longrepr[2])
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
-import papermill
 import pytest
 
 import analytics_lib
@@ -101,6 +99,8 @@ def test_the_csv_files_hold_the_library_s_tables(tmp_path: Path) -> None:
 
 
 def test_explore_runs_as_it_is(tmp_path: Path) -> None:
+    import papermill
+
     papermill.execute_notebook(
         NOTEBOOKS / "explore.ipynb", tmp_path / "explore.ipynb", {"data": str(SAMPLES)}, progress_bar=False
     )
@@ -122,6 +122,8 @@ def test_logic_in_a_cell_is_found(source: str) -> None:
 
 
 def test_notebooks_hold_no_outputs_no_loops_no_functions_and_no_sql_but_to_explore() -> None:
+    import nbformat
+
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         notebook = nbformat.read(path, nbformat.NO_CONVERT)
         for cell in notebook.cells:

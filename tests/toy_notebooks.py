@@ -5,9 +5,6 @@ import struct
 import zlib
 from pathlib import Path
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
 PARAMETERS = 'data = ""\nstart = "2026-01-01"\nmin_team_size = 5\noutput = "."'
 FACTS = """
 import json
@@ -57,6 +54,9 @@ def answer(markdown: str) -> str:
 
 def write(folder: Path, name: str, *code: str, title: str = "Lead funnel", parameters: str = PARAMETERS) -> None:
     """`<folder>/<name>.ipynb`: a heading, the parameters cell, these cells of code."""
+    import nbformat  # here and in test_notebooks.py only: it takes as long as collecting all tests
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
     first = new_code_cell(parameters, metadata={"tags": ["parameters"]})
     cells = [new_markdown_cell(f"# {title}\n\nWhich sessions were leads?"), first, *map(new_code_cell, code)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}

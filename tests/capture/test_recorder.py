@@ -298,7 +298,11 @@ def test_a_session_that_never_started_leaves_a_record_at_the_job_s_end() -> None
     assert [(record["close_reason"], record["agent_version"]) for record in records] == [("job crashed", "2")]
 
 
-def test_a_session_that_hangs_while_it_closes_leaves_a_record_in_time(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_session_that_hangs_while_it_closes_leaves_a_record_in_time(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analytics_lib.capture.recorder._CLOSE_SECONDS", 0.2)
+
     class Hanging:
         usage = SimpleNamespace(model_usage=[])
 

@@ -330,8 +330,10 @@ def test_nothing_is_left_in_the_working_folder(tmp_path: Path, monkeypatch: pyte
 
 
 def test_texts_of_fifty_megabytes_stop_no_query(tmp_path: Path) -> None:
-    root = lake_of(
-        tmp_path, *(session(_session_id=f"s{number}", tool_calls=[call(query="x" * 50_000_000)]) for number in range(2))
+    line = encode(session(tool_calls=[call(query="LONG")])).replace("LONG", "x" * 50_000_000)
+    lines = (line.replace("room-1", f"s{number}", 1) for number in range(2))
+    root = write(
+        tmp_path, {f"sessions/dt=2026-02-01/{number}.json": each.encode() for number, each in enumerate(lines)}
     )
     frame = analytics_lib.open(root, "duckdb").sql("SELECT LENGTH(query) AS letters FROM tool_calls")
     assert list(frame["letters"]) == [50_000_000] * 2
