@@ -43,13 +43,11 @@ class SyncedEngine(DuckDBEngine):
     def _load(self, period: Period) -> None:
         now = time.monotonic()
         if not any(other.covers(period) and now - at < _FRESH_SECONDS for other, at in self._synced.items()):
-            sync(self.location, self.root, period, progress=self._objects)
+            told = self._progress
+            objects = (lambda done, total, *_: told(done, total)) if told else None
+            sync(self.location, self.root, period, progress=objects)
             self._synced[period] = time.monotonic()
         super()._load(period)
-
-    def _objects(self, done: int, total: int, *_: int) -> None:
-        if self._progress:
-            self._progress(done, total)
 
 
 def cache_folder(location: Location) -> Path:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from analytics_lib import record
 from analytics_lib.errors import LakeError
@@ -87,27 +88,19 @@ def _listed(source: Folder | Bucket, target: Folder | Bucket) -> tuple[str, list
     """The folder at the source that holds the sessions' folders, and the files below it that are not the target's."""
     if isinstance(source, Folder) and not source.root.is_dir():
         raise LakeError(f"there is no folder {source}")
-    base, own = "sessions/", _own_days(source, target)
+    base = "sessions/"
     found = [path for path, _ in source.found(base)]
     if not found:
         base, found = "", [path for path, _ in source.found("")]
-    paths = sorted(path for path in found if not (path.startswith(own) and _DAY_FOLDER.match(path, len(own))))
     if not found:
         raise LakeError(f"{source} holds no file")
-    return base, paths
+    if _place(source, base) == _place(target, "sessions/"):
+        found = [path for path in found if not _DAY_FOLDER.match(path, len(base))]
+    return base, sorted(found)
 
 
-def _own_days(source: Folder | Bucket, target: Folder | Bucket) -> str:
-    """Where the target's days lie, as a path below the source; a text that begins none where they lie elsewhere."""
-    if isinstance(source, Folder) and isinstance(target, Folder):
-        inside, outside = target.root.resolve() / "sessions", source.root.resolve()
-        if inside.is_relative_to(outside):
-            return f"{inside.relative_to(outside).as_posix()}/".removeprefix("./")
-    elif isinstance(source, Bucket) and isinstance(target, Bucket):
-        key, prefix = target.location.key("sessions/"), source.location.key("")
-        if source.location.bucket == target.location.bucket and key.startswith(prefix):
-            return key.removeprefix(prefix)
-    return "\0"
+def _place(store: Folder | Bucket, below: str) -> Path | str:
+    return (store.root / below).resolve() if isinstance(store, Folder) else store.location.url(below)
 
 
 class _Work:

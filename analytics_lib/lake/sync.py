@@ -9,24 +9,31 @@ the next run continues.
 import fcntl
 import hashlib
 import json
+import logging
+import os
 import re
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
-from analytics_lib.errors import OutputError, UsageError
+from analytics_lib.errors import LakeError, OutputError, UsageError
 from analytics_lib.lake import copies, s3, transfer
-from analytics_lib.lake.copies import STATE, Copies, Copy
+from analytics_lib.lake.copies import STATE, Copy, Plan
 from analytics_lib.lake.files import Ignored
 from analytics_lib.lake.s3 import Day, Location, Stored
-from analytics_lib.lake.transfer import Fetched
 from analytics_lib.period import Period
 
 Progress = Callable[[int, int, int, int], None]  # objects fetched, to fetch; bytes fetched, to fetch
+_log = logging.getLogger(__name__)
+_PATIENCE_SECONDS = 600.0
+_SECONDS_BETWEEN = 0.1
 _KEY = re.compile(r"(.+)-\d+(?:\.\d+)?\.json", re.DOTALL | re.ASCII)
 
 
@@ -34,8 +41,7 @@ _KEY = re.compile(r"(.+)-\d+(?:\.\d+)?\.json", re.DOTALL | re.ASCII)
 class Synced:
     """What the period holds on S3 (that fraction of it), and what of it was copied, or would be.
 
-    `removed` files had been brought before and are gone on S3; `kept` files to read lie there that sync did not bring;
-    `ignored` is on S3 and no reader would open it.
+    `removed` files had been brought before and are gone on S3; `ignored` is on S3 and no reader would open it.
     """
 
     objects: int = 0
@@ -43,16 +49,11 @@ class Synced:
     downloaded: int = 0
     downloaded_bytes: int = 0
     removed: int = 0
-    kept: int = 0
     ignored: tuple[Ignored, ...] = ()
 
     def text(self) -> str:
         """One line for a person, without a verb: what was copied, of how much, and what else there is to know."""
-        more = {
-            "removed": self.removed,
-            "not from there and left alone": self.kept,
-            "ignored": len(self.ignored),
-        }
+        more = {"removed": self.removed, "ignored": len(self.ignored)}
         return (
             f"{self.downloaded:,} of {self.objects:,} objects, {self.downloaded_bytes / 1e6:,.1f} of "
             f"{self.bytes / 1e6:,.1f} MB" + "".join(f", {number:,} {what}" for what, number in more.items() if number)
@@ -71,8 +72,9 @@ def sync(
     """Make `root` hold the period's sessions, or that fraction of them: the same sessions each time.
 
     The fraction is chosen by a hash of the session's id. With `dry_run` nothing is written, only counted.
-    Raises UsageError for a fraction that is none, LakeError where S3 holds no lake or an object vanishes, AwsError,
-    OutputError where `root` cannot be written or holds something else; what is complete by then is kept.
+    Raises UsageError for a fraction that is none, LakeError where S3 holds no lake, an object vanishes or another
+    sync does not end, AwsError, OutputError where `root` cannot be written or holds something else; what is complete
+    by then is kept.
     """
     if not 0 < fraction <= 1:
         raise UsageError(f"{fraction} is no fraction of the sessions; give a number above 0, at most 1")
@@ -82,12 +84,13 @@ def sync(
     with _output_errors(root):
         if dry_run:
             _claim(root, location, fraction)
-            ignored = [found for day in work.days(days, period) for found in work.planned(day)[1]]
+            for _ in work.plans(days, period):
+                pass
         else:
-            with held(root) as unfinished:
+            with held(root, aloud=progress is not None) as unfinished:
                 copies.write_whole(root / STATE / "source.json", _claim(root, location, fraction))
-                ignored = work.run(days, period, unfinished)
-    work.done.ignored = (*outside, *ignored)
+                work.run(days, period, unfinished)
+    work.done.ignored = (*outside, *work.done.ignored)
     return work.done
 
 
@@ -101,79 +104,57 @@ class _Work:
         self.progress = progress
         self.done = Synced()
 
-    def run(self, days: list[str], period: Period, unfinished: Path) -> list[Ignored]:
-        """Remove what is gone, fetch what is missing; what is on S3 and ignored."""
-        todo: list[str] = []
-        ignored: list[Ignored] = []
-        for listed in self.days(days, period):
-            after, more, gone = self.planned(listed)
-            ignored += more
-            for file in gone:
-                (copies.day_folder(self.root, listed.day) / file).unlink(missing_ok=True)
-            if after != copies.read(self.root, listed.day):
-                copies.write(self.root, listed.day, after)
-            if not after:
+    def run(self, days: list[str], period: Period, unfinished: Path) -> None:
+        """Remove what is gone, fetch what is missing."""
+        todo = []
+        for day, plan in self.plans(days, period):
+            folder = copies.day_folder(self.root, day)
+            for file in plan.unwanted:
+                (folder / file).unlink(missing_ok=True)
+            if plan.copies != copies.read(self.root, day):
+                copies.write(self.root, day, plan.copies)
+            if not plan.copies:
                 with suppress(OSError):  # it holds other files
-                    copies.day_folder(self.root, listed.day).rmdir()
-            if any(not copy.here for copy in after.values()):
-                todo.append(listed.day)
+                    folder.rmdir()
+            if plan.missing:
+                todo.append(day)
         if todo:
             self._fetch(todo, unfinished)
-        return ignored
 
-    def days(self, there: list[str], period: Period) -> Iterator[Day]:
-        """The period's days on S3, and those that once were there."""
-        gone = [day for day in copies.days(self.root) if day in period and day not in set(there)]
-        yield from (Day(day, ()) for day in gone)
-        yield from s3.list_days(self.location, there)
-
-    def planned(self, listed: Day) -> tuple[Copies, tuple[Ignored, ...], set[str]]:
-        """What the day is to consist of, what is ignored on S3, and the files that are gone there."""
-        objects = [each for each in listed.objects if self.fraction == 1 or _share(each) < self.fraction]
-        after, kept = copies.compared(self.location, self.root, listed.day, copies.named(objects))
-        gone = copies.read(self.root, listed.day).keys() - after.keys()
-        missing = [copy.size for copy in after.values() if not copy.here]
-        done = self.done
-        done.objects += len(after)
-        done.bytes += sum(copy.size for copy in after.values())
-        done.downloaded += len(missing)
-        done.downloaded_bytes += sum(missing)
-        done.removed += len(gone)
-        done.kept += kept
-        self.progress(0, done.downloaded, 0, done.downloaded_bytes)
-        return after, listed.ignored, gone
+    def plans(self, there: list[str], period: Period) -> Iterator[tuple[str, Plan]]:
+        """What is to become of the period's days, those on S3 and those that once were there; it is counted."""
+        gone = {day for day in copies.days(self.root) if day in period}.difference(there)
+        for listed in chain((Day(day, ()) for day in sorted(gone)), s3.list_days(self.location, there)):
+            objects = [each for each in listed.objects if self.fraction == 1 or _share(each) < self.fraction]
+            plan = copies.plan(self.location, self.root, listed.day, objects)
+            done = self.done
+            done.objects += len(plan.copies)
+            done.bytes += sum(copy.size for copy in plan.copies.values())
+            done.downloaded += len(plan.missing)
+            done.downloaded_bytes += sum(copy.size for copy in plan.missing)
+            done.removed += len(plan.unwanted - plan.copies.keys())
+            done.ignored += listed.ignored
+            self.progress(0, done.downloaded, 0, done.downloaded_bytes)
+            yield listed.day, plan
 
     def _fetch(self, todo: list[str], unfinished: Path) -> None:
-        began: dict[str, Copies] = {}
-        left: dict[str, int] = {}
-
-        def tasks() -> Iterator[tuple[str, str]]:
+        def tasks() -> Iterator[tuple[Path, str, Copy]]:
             for day in todo:
-                found = copies.read(self.root, day)
-                missing = [file for file, copy in found.items() if not copy.here]
-                copies.day_folder(self.root, day).mkdir(parents=True, exist_ok=True)
-                began[day], left[day] = found, len(missing)
-                yield from ((day, file) for file in missing)
+                folder = copies.day_folder(self.root, day)
+                folder.mkdir(parents=True, exist_ok=True)
+                for file, copy in copies.missing(self.root, day):
+                    yield folder / file, f"sessions/dt={day}/{copy.name}", copy
 
-        def fetch(task: tuple[str, str], stopped: threading.Event) -> tuple[str, str, Fetched]:
-            day, file = task
-            path, to = f"sessions/dt={day}/{began[day][file].name}", copies.day_folder(self.root, day) / file
-            return *task, transfer.fetch(self.location, path, to, unfinished, stopped)
+        def fetch(task: tuple[Path, str, Copy], stopped: threading.Event) -> int:
+            to, path, copy = task
+            transfer.fetch(self.location, path, to, unfinished, stopped)
+            return copy.size
 
-        objects = size = 0
-        try:
-            with closing(transfer.side_by_side(fetch, tasks())) as arriving:
-                for day, file, fetched in arriving:
-                    objects, size = objects + 1, size + began[day][file].size
-                    began[day][file] = Copy(began[day][file].name, fetched.etag, fetched.size, here=True)
-                    left[day] -= 1
-                    if not left[day]:
-                        copies.write(self.root, day, began.pop(day))
-                    self.progress(objects, self.done.downloaded, size, self.done.downloaded_bytes)
-        finally:
-            with suppress(OSError):  # the plan is there: the next run finds out what is complete
-                for day, found in list(began.items()):
-                    copies.write(self.root, day, found)
+        size = 0
+        with closing(transfer.side_by_side(fetch, tasks())) as arriving:
+            for number, fetched in enumerate(arriving, 1):
+                size += fetched
+                self.progress(number, self.done.downloaded, size, self.done.downloaded_bytes)
 
 
 def _share(stored: Stored) -> float:
@@ -197,19 +178,45 @@ def _claim(root: Path, location: Location, fraction: float) -> str:
 
 
 @contextmanager
-def held(root: Path) -> Iterator[Path]:
-    """A folder for what is not complete, while no other sync works in `root`."""
+def held(root: Path, *, aloud: bool = True) -> Iterator[Path]:
+    """A folder for what is not complete, while no other sync works in `root`. It ends with the process, if killed.
+
+    `aloud`: standard error tells of the other one that is waited for; the kernel of a page must not, it would show it.
+    Raises LakeError where the other one takes too long, OSError.
+    """
     arriving = root / STATE / "arriving"
     for folder in (root / STATE, root / "sessions"):
         folder.mkdir(parents=True, exist_ok=True)
-    with (root / STATE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with (root / STATE / "lock").open("a+") as lock:
+        _wait_for(lock, root, aloud)
         shutil.rmtree(arriving, ignore_errors=True)  # of one that was killed
         arriving.mkdir()
         try:
             yield Path(tempfile.mkdtemp(dir=arriving))
         finally:
             shutil.rmtree(arriving, ignore_errors=True)
+
+
+def _wait_for(lock: TextIO, root: Path, aloud: bool) -> None:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        lock.seek(0)
+        other = f"another sync of {root} (process {lock.read()})"
+        if time.monotonic() > until:
+            raise LakeError(
+                f"{other} has not ended in {_PATIENCE_SECONDS / 60:g} minutes; repeat the command when it has, or end "
+                "it: what it has copied is kept"
+            )
+        if aloud:
+            _log.warning("waiting for %s", other)
+        aloud = False
+        time.sleep(_SECONDS_BETWEEN)
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
 
 
 @contextmanager

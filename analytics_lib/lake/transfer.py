@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
@@ -28,15 +27,7 @@ class Stopped(Exception):  # noqa: N818 - a request of ours, no failure
     """The work was given up by whoever asked for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What S3 held when the object was fetched: ETag without quotes, size in bytes."""
-
-    etag: str
-    size: int
-
-
-def fetch(location: Location, path: str, to: Path, unfinished: Path, stopped: threading.Event) -> Fetched:
+def fetch(location: Location, path: str, to: Path, unfinished: Path, stopped: threading.Event) -> None:
     """Put the object at that path below the root into the file `to`; it is written to a file in `unfinished` first.
 
     Raises LakeError where the object is gone, AwsError where S3 refuses, Stopped, OSError.
@@ -44,12 +35,12 @@ def fetch(location: Location, path: str, to: Path, unfinished: Path, stopped: th
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             written = unfinished / str(threading.get_ident())
-            fetched = _write(location, path, written, stopped)
+            _write(location, path, written, stopped)
             if stopped.is_set():
                 raise Stopped
             with _one_renames:
                 os.replace(written, to)
-            return fetched
+            return
         except AwsError as error:
             if error.code == "NoSuchKey":
                 raise LakeError(
@@ -58,20 +49,17 @@ def fetch(location: Location, path: str, to: Path, unfinished: Path, stopped: th
                 ) from error
             if error.code not in _BROKEN_OFF or attempt == _ATTEMPTS:
                 raise
-    raise AssertionError("the last attempt returns or raises")
 
 
-def _write(location: Location, path: str, to: Path, stopped: threading.Event) -> Fetched:
+def _write(location: Location, path: str, to: Path, stopped: threading.Event) -> None:
     with aws.explained(f"copying {location.url(path)}"):
         answer = aws.client("s3").get_object(Bucket=location.bucket, Key=location.key(path))
-        size = 0
         # not `with answer["Body"]`, which gives the stream below it: that takes a part for the whole
         with closing(answer["Body"]) as body, to.open("wb") as file:
             while chunk := body.read(_AT_ONCE_BYTES):
                 if stopped.is_set():
                     raise Stopped
-                size += file.write(chunk)
-        return Fetched(answer["ETag"].strip('"'), size)
+                file.write(chunk)
 
 
 def side_by_side(work: Callable[[T, threading.Event], R], tasks: Iterator[T]) -> Generator[R, None, None]:

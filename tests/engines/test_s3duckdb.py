@@ -1,5 +1,6 @@
 """DuckDB over a lake on S3 reads copies in the user's cache, and keeps them current."""
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from analytics_lib.engines import s3duckdb
 from analytics_lib.engines.s3duckdb import SyncedEngine, cache_folder
 from analytics_lib.errors import LakeError, OutputError
+from analytics_lib.lake import sync
 from analytics_lib.lake.s3 import Location
 from analytics_lib.period import Period
 from analytics_lib.workspace import Lake, open_lake
@@ -91,6 +93,20 @@ def test_progress_tells_the_objects_that_are_fetched(slow_s3: SlowS3) -> None:
     engine = SyncedEngine(Location("bucket", "agents"), lambda done, total: told.append((done, total)))
     engine.counts(Period(DAY, DAY))
     assert (2, 2) in told
+
+
+def test_only_who_is_shown_progress_is_told_of_another_sync(
+    slow_s3: SlowS3, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(slow_s3, "agents/", "room-1")
+    monkeypatch.setattr(sync, "_PATIENCE_SECONDS", 0.2)
+    silent = SyncedEngine(location := Location("bucket", "agents"))
+    with sync.held(silent.root):
+        for engine in (silent, SyncedEngine(location, lambda done, total: None)):
+            assert caplog.messages == []  # what is run in a notebook is shown in its page
+            with pytest.raises(LakeError, match="has not ended"):
+                engine.counts(Period(DAY, DAY))
+    assert caplog.messages == [f"waiting for another sync of {silent.root} (process {os.getpid()})"]
 
 
 def test_a_prefix_that_is_no_lake_is_told(slow_s3: SlowS3) -> None:

@@ -188,7 +188,8 @@ def test_from_s3_to_s3_with_ids_that_hold_slashes(bucket: str, moto_server: Any)
     assert adopt(source, target) == Adopted(files=8, there=8)
     assert moto_server.requests(f"{bucket}/new/") == {"LIST": 1}  # ETags tell what is equal
     assert adopt(source, source) == Adopted(files=8, written=8)
-    assert adopt(source, source) == Adopted(files=8, there=8)
+    for below in ("old", "old/sessions"):
+        assert adopt(Bucket(Location(bucket, below)), source) == Adopted(files=8, there=8)
 
 
 def test_a_bucket_that_is_not_there_is_named(moto_server: Any, tmp_path: Path) -> None:

@@ -1,19 +1,20 @@
 """Copies of a lake on S3: what is fetched, what is removed, what is left alone, and what an interruption leaves."""
 
 import errno
-import json
 import os
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from analytics_lib.errors import AnalyticsError, OutputError, UsageError
+from analytics_lib.errors import AnalyticsError, AwsError, LakeError, OutputError, UsageError
 from analytics_lib.lake import files, transfer
+from analytics_lib.lake import sync as module
 from analytics_lib.lake.files import Ignored
 from analytics_lib.lake.s3 import Location
 from analytics_lib.lake.sync import Synced, sync
@@ -108,24 +109,22 @@ def test_what_was_erased_on_s3_is_removed_within_the_period_only(slow_s3: SlowS3
 
 
 def test_files_that_sync_did_not_bring_are_left_alone(slow_s3: SlowS3, tmp_path: Path) -> None:
-    slow_s3.objects |= {key("a.json"): b"1", key("equal.json"): b"2"}
+    slow_s3.objects |= {key("a.json"): b"1"}
     own = {f"sessions/dt={day}/own.json": b"own" for day in (DAY, "2026-02-03")}
-    write(tmp_path, {**own, f"sessions/dt={DAY}/equal.json": b"2", f"sessions/dt={DAY}/notes.txt": b"mine"})
-    done = sync(LAKE, tmp_path, FEBRUARY)
-    assert done == Synced(objects=2, bytes=2, downloaded=1, downloaded_bytes=1, kept=1)
-    assert done.text() == "1 of 2 objects, 0.0 of 0.0 MB, 1 not from there and left alone"
+    write(tmp_path, {**own, f"sessions/dt={DAY}/notes.txt": b"mine"})
+    assert sync(LAKE, tmp_path, FEBRUARY) == Synced(objects=1, bytes=1, downloaded=1, downloaded_bytes=1)
     slow_s3.objects |= {key("c.json", NEXT_DAY): b"3"}
-    del slow_s3.objects[key("a.json")], slow_s3.objects[key("equal.json")]
-    assert sync(LAKE, tmp_path, FEBRUARY).removed == 2  # one with an object's content has become its copy
+    del slow_s3.objects[key("a.json")]
+    assert sync(LAKE, tmp_path, FEBRUARY).removed == 1
     assert there(tmp_path) == {f"{DAY}/own.json": b"own", f"{NEXT_DAY}/c.json": b"3", "2026-02-03/own.json": b"own"}
     assert (tmp_path / f"sessions/dt={DAY}/notes.txt").read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("content", [b"2", b"longer"])
+@pytest.mark.parametrize("content", [b"1", b"2", b"longer"])
 def test_a_file_that_sync_did_not_bring_is_never_overwritten(slow_s3: SlowS3, tmp_path: Path, content: bytes) -> None:
     slow_s3.objects |= {key("a.json"): b"1", key("b.json"): b"1"}
     write(tmp_path, {f"sessions/dt={DAY}/b.json": content})
-    with pytest.raises(OutputError, match=r"b\.json was not brought by sync and is no copy of s3://bucket/agents/sess"):
+    with pytest.raises(OutputError, match=r"b\.json was not brought by sync, and a copy of s3://bucket/agents/sess"):
         sync(LAKE, tmp_path, FEBRUARY)
     assert there(tmp_path) == {f"{DAY}/b.json": content}
 
@@ -233,8 +232,11 @@ def test_what_a_killed_run_brought_is_known_as_its_own(slow_s3: SlowS3, tmp_path
     slow_s3.objects |= many(200)
     slow_s3.delay_seconds = 0.2  # this thread may be slow to see what has arrived
     program = (
-        "import os, sys\nfrom pathlib import Path\nfrom tests.lake.test_sync import *\n"
-        "sync(LAKE, Path(sys.argv[1]), FEBRUARY, progress=lambda done, *_: os._exit(9) if done == 10 else None)"
+        "import os, sys\nfrom datetime import date\nfrom pathlib import Path\n"
+        "from analytics_lib.lake.s3 import Location\nfrom analytics_lib.lake.sync import sync\n"
+        "from analytics_lib.period import Period\n"
+        "sync(Location('bucket', 'agents'), Path(sys.argv[1]), Period(date(2026, 2, 1), date(2026, 2, 28)),\n"
+        "     progress=lambda done, *_: os._exit(9) if done == 10 else None)"
     )
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", program, tmp_path], cwd=root, check=False).returncode == 9
@@ -244,21 +246,72 @@ def test_what_a_killed_run_brought_is_known_as_its_own(slow_s3: SlowS3, tmp_path
     assert 10 <= len(arrived) < 200
     assert set(arrived.values()) == {b"{}"}
     slow_s3.asked.clear()
-    slow_s3.objects[sorted(slow_s3.objects)[0]] = b"changed since"
-    del slow_s3.objects[sorted(slow_s3.objects)[1]]
+    changed, gone, *_ = (f"agents/sessions/dt={name}" for name in arrived)
+    slow_s3.objects[changed] = b"[]"
+    del slow_s3.objects[gone]
     sync(LAKE, tmp_path, FEBRUARY)
     assert sorted(there(tmp_path).values()) == sorted(slow_s3.objects.values())
-    assert sum(slow_s3.asked.values()) < 200
+    assert sum(slow_s3.asked.values()) - slow_s3.asked[""] == 200 - len(arrived) + 1
     assert leftovers(tmp_path) == []
 
 
-def test_copies_are_known_by_their_content_where_the_memory_of_them_is_lost(slow_s3: SlowS3, tmp_path: Path) -> None:
-    slow_s3.objects |= {key("a.json"): b"1", key("b.json"): b"2"}
+def test_a_changed_object_that_could_not_be_fetched_is_fetched_by_the_next_run(slow_s3: SlowS3, tmp_path: Path) -> None:
+    slow_s3.objects |= {key("same size.json"): b"1", key("other.json"): b"1"}
+    sync(LAKE, tmp_path, FEBRUARY)
+    slow_s3.objects |= {key("same size.json"): b"2", key("other.json"): b"22"}
+    slow_s3.faults = {name: [403] for name in slow_s3.objects}
+    with pytest.raises(AwsError):
+        sync(LAKE, tmp_path, FEBRUARY)
+    slow_s3.faults = {}
+    assert sync(LAKE, tmp_path, FEBRUARY).downloaded == 2
+    assert there(tmp_path) == {f"{DAY}/same size.json": b"2", f"{DAY}/other.json": b"22"}
+
+
+def test_where_the_memory_of_copies_is_lost_they_are_nobodys_to_change(slow_s3: SlowS3, tmp_path: Path) -> None:
+    slow_s3.objects |= {key("a.json"): b"1"}
     sync(LAKE, tmp_path, FEBRUARY)
     (tmp_path / f".sync/days/{DAY}.json").write_text('{"a.json": ["a.json"')
-    (tmp_path / ".sync/source.json").write_text("")
-    assert sync(LAKE, tmp_path, FEBRUARY) == Synced(objects=2, bytes=2)
-    assert json.loads((tmp_path / f".sync/days/{DAY}.json").read_text()).keys() == {"a.json", "b.json"}
+    slow_s3.objects |= {key("a.json"): b"2"}
+    with pytest.raises(OutputError, match=r"a\.json was not brought by sync"):
+        sync(LAKE, tmp_path, FEBRUARY)
+    assert there(tmp_path) == {f"{DAY}/a.json": b"1"}
+
+
+@pytest.fixture
+def other_sync(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that works in the folder until it is killed."""
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom analytics_lib.lake.sync import held\n"
+        "with held(Path(sys.argv[1])):\n    print(flush=True)\n    time.sleep(60)"
+    )
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", program, tmp_path]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_sync_says_once_whom_it_waits_for_and_works_when_that_was_killed(
+    slow_s3: SlowS3, tmp_path: Path, other_sync: subprocess.Popen[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    slow_s3.objects |= {key("a.json"): b"1"}
+    killed = threading.Timer(0.5, other_sync.kill)
+    killed.start()
+    assert sync(LAKE, tmp_path, FEBRUARY, progress=lambda *_: None).downloaded == 1
+    assert caplog.messages == [f"waiting for another sync of {tmp_path} (process {other_sync.pid})"]
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.usefixtures("other_sync")
+def test_nothing_is_said_to_who_wants_no_progress_and_waiting_has_an_end(
+    slow_s3: SlowS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow_s3.objects |= {key("a.json"): b"1"}
+    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.3)
+    with pytest.raises(LakeError, match=r"another sync of .* \(process \d+\) has not ended in 0\.005 minutes; repeat"):
+        sync(LAKE, tmp_path, FEBRUARY)
+    assert (caplog.messages, there(tmp_path)) == ([], {})
 
 
 def test_two_at_once_fetch_every_object_once(slow_s3: SlowS3, tmp_path: Path) -> None:
