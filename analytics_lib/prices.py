@@ -15,6 +15,7 @@ TB = 10**12  # AWS does not say whether it means 2**40: this is the dearer readi
 class Prices:
     """Prices in USD of one region, as they were on `date`."""
 
+    region: str
     date: str
     source: str
     athena_usd_per_tb: float
@@ -36,9 +37,11 @@ class Prices:
 
 
 def load(region: str | None = None) -> Prices:
-    """The prices of a region; those of us-east-1 for a region that the file does not name."""
+    """The prices of a region; those of us-east-1, and called so, for a region that the file does not name."""
     written = _written()
-    return Prices(written["date"], written["source"], **{**written["default"], **written["region"].get(region, {})})
+    own = written["region"].get(region)
+    name = "us-east-1" if own is None else str(region)
+    return Prices(name, written["date"], written["source"], **{**written["default"], **(own or {})})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from analytics_lib import prices
 from analytics_lib.prices import Prices
 
-PLAIN = Prices("2026-01-01", "a page", 5.0, 10, s3_get_usd_per_1000=0.0004, s3_list_usd_per_1000=0.005)
+PLAIN = Prices("us-east-1", "2026-01-01", "a page", 5.0, 10, s3_get_usd_per_1000=0.0004, s3_list_usd_per_1000=0.005)
 
 
 def test_a_region_s_prices_replace_the_usual_ones_and_an_unknown_region_has_those() -> None:
@@ -17,6 +17,7 @@ def test_a_region_s_prices_replace_the_usual_ones_and_an_unknown_region_has_thos
     assert (frankfurt.athena_usd_per_tb, frankfurt.s3_list_usd_per_1000) == (5.0, 0.0054)
     assert prices.load("sa-east-1").athena_usd_per_tb == 9.0
     assert prices.load("mars-north-1") == prices.load("us-east-1") == usual
+    assert (usual.region, frankfurt.region) == ("us-east-1", "eu-central-1")
 
 
 def test_every_price_has_a_date_and_public_sources() -> None:

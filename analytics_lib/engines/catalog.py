@@ -1,5 +1,7 @@
 """The catalogue on AWS: making, comparing and removing what `glue_tables` describes, and the state that it keeps."""
 
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -144,23 +146,26 @@ def read_state(database: str, location: Location | None = None) -> State:
     return state
 
 
-def switch(database: str, location: Location, wanted: Callable[[State], tuple[str, frozenset[str]]]) -> State:
+def switch(
+    database: str, location: Location, wanted: Callable[[State], tuple[str, frozenset[str]]], attempts: int = 5
+) -> State:
     """Give the view `records` the watermark and late days that are wanted, in one update; the state they follow from.
 
     Where somebody else was faster, they are asked for again. Raises LakeError, AwsError.
     """
-    while True:
-        state = read_state(database, location)
-        watermark, late = wanted(state)
-        if (watermark, late) == (state.watermark, state.late):
-            return state
-        try:
-            entry = {"TableInput": glue_tables.records_view(database, watermark, late), "VersionId": state.version}
-            call(f"switching {database}.records", "glue", "update_table", DatabaseName=database, **entry)
-            return state
-        except AwsError as error:
-            if error.code != "ConcurrentModificationException":
-                raise
+    state = read_state(database, location)
+    watermark, late = wanted(state)
+    if (watermark, late) == (state.watermark, state.late):
+        return state
+    try:
+        entry = {"TableInput": glue_tables.records_view(database, watermark, late), "VersionId": state.version}
+        call(f"switching {database}.records", "glue", "update_table", DatabaseName=database, **entry)
+        return state
+    except AwsError as error:
+        if error.code != "ConcurrentModificationException" or attempts == 1:
+            raise
+    time.sleep(random.uniform(0, 1))
+    return switch(database, location, wanted, attempts - 1)
 
 
 def days_outside(days: Iterable[str], database: str) -> list[str]:

@@ -1,7 +1,7 @@
 """What queries on Athena cost: beforehand from what lies in the period's days, afterwards from what was scanned."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from analytics_lib.engines.catalog import State
@@ -10,6 +10,8 @@ from analytics_lib.lake import s3
 from analytics_lib.lake.s3 import Day
 from analytics_lib.period import Period
 from analytics_lib.prices import Prices
+
+_Day = tuple[int, int]  # its bytes and objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,14 @@ class Estimate:
     json: Scan
     parquet: Scan | None
     expected: Scan
-    prices_date: str
+    prices_of: str  # day and region
     digest: str = field(default="", compare=False)  # of what lies there: another one, and results may be others
 
     def text(self) -> str:
         """Lines for people."""
         parquet = self.parquet or "not known until a day is compacted: analytics-lib compact s3://BUCKET/PREFIX"
         return (
-            f"{self._subject()}, at most, at the prices of {self.prices_date}:\n"
+            f"{self._subject()}, at most, at the prices of {self.prices_of}:\n"
             f"  expected  {self.expected}\n  JSON      {self.json}\n  Parquet   {parquet}"
         )
 
@@ -66,20 +68,8 @@ class Estimate:
         return f"{queries} over {self.period} (days: {len(self.period)}, compacted: {self.compacted_days})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one query reads of some days."""
-
-    bytes: int = 0
-    objects: int = 0
-    lists: int = 0
-
-    def __add__(self, other: "_Part") -> "_Part":
-        return _Part(self.bytes + other.bytes, self.objects + other.objects, self.lists + other.lists)
-
-
-def estimate(listed: Sequence[Day], state: State, period: Period, queries: int, prices: Prices) -> Estimate:
-    """What that many queries over the period cost at most; `listed` are its days that are not compacted.
+def estimate(listed: Iterable[Day], state: State, period: Period, queries: int, prices: Prices) -> Estimate:
+    """What that many queries over the period cost at most; `listed` are its days with objects that are not compacted.
 
     Each query lists every day of the period (1 LIST for 1,000 objects, and for a day without any), gets every object
     once and scans all of its bytes: a JSON line is billed whole, whichever fields are read; of Parquet, whose columns
@@ -93,30 +83,24 @@ def estimate(listed: Sequence[Day], state: State, period: Period, queries: int, 
     days = [day.isoformat() for day in period.days()]
     in_parquet = [day for day in days if state.is_compacted(day)]
     compacted = [state.days[day] for day in in_parquet if day in state.days]
-    was_raw = _sum(_part(day.raw_bytes, day.raw_objects) for day in compacted)
-    is_parquet = _sum(_part(day.bytes, day.objects) for day in compacted)
-    without_folder = len(days) - len(in_parquet) - len(listed)
-    raw = _sum(_part(day.bytes, len(day.objects)) for day in listed) + _Part(lists=without_folder)
-    told = [*(day.digest for day in listed), *(day.location for day in compacted), state.first_day, state.watermark]
-    still_raw = len(days) - len(in_parquet)
-    shrunk_bytes = _shrunk(raw.bytes, state)
+    was_raw = [(day.raw_bytes, day.raw_objects) for day in compacted]
+    is_parquet = [(day.bytes, day.objects) for day in compacted]
+    raw, told = [(0, 0)] * (len(days) - len(in_parquet)), [state.first_day, state.watermark]
+    for place, day in enumerate(listed):
+        raw[place] = (day.bytes, len(day.objects))
+        told.append(day.digest)
+    told += [day.location for day in compacted]
+    shrunk = _shrunk(raw, state)
     return Estimate(
         period,
         queries,
         len(in_parquet),
         json=_scan(was_raw + raw, queries, prices),
-        parquet=None
-        if shrunk_bytes is None
-        else _scan(is_parquet + _Part(shrunk_bytes, still_raw, still_raw), queries, prices),
+        parquet=None if shrunk is None else _scan(is_parquet + shrunk, queries, prices),
         expected=_scan(is_parquet + raw, queries, prices),
-        prices_date=prices.date,
+        prices_of=f"{prices.date} in {prices.region}",
         digest=hashlib.sha256("\n".join(told).encode()).hexdigest()[:16],
     )
-
-
-def billed_usd(bytes_scanned: int, prices: Prices) -> float:
-    """What Athena asks for a query that scanned so much; requests to S3 come on top and are not told by Athena."""
-    return prices.query_usd(bytes_scanned)
 
 
 def size(count: int) -> str:
@@ -127,20 +111,15 @@ def size(count: int) -> str:
     return f"{count / 1e3:,.1f} kB"
 
 
-def _shrunk(raw_bytes: int, state: State) -> int | None:
-    """How large these bytes of JSON will be as Parquet; None while no day is compacted."""
+def _shrunk(days: list[_Day], state: State) -> list[_Day] | None:
+    """What these days of JSON will be as Parquet, an object each; None while no day is compacted."""
     known_bytes = sum(day.raw_bytes for day in state.days.values())
-    return round(raw_bytes * sum(day.bytes for day in state.days.values()) / known_bytes) if known_bytes else None
+    share = known_bytes and sum(day.bytes for day in state.days.values()) / known_bytes
+    return [(round(share * size_bytes), 1) for size_bytes, _ in days] if known_bytes else None
 
 
-def _part(size_bytes: int, objects: int) -> _Part:
-    return _Part(size_bytes, objects, s3.lists(objects))
-
-
-def _sum(parts: Iterable[_Part]) -> _Part:
-    return sum(parts, _Part())
-
-
-def _scan(part: _Part, queries: int, prices: Prices) -> Scan:
-    usd = queries * (prices.query_usd(part.bytes) + prices.requests_usd(part.objects, part.lists))
-    return Scan(queries * part.bytes, queries * part.objects, queries * part.lists, usd)
+def _scan(days: list[_Day], queries: int, prices: Prices) -> Scan:
+    read, gets = sum(day[0] for day in days), sum(day[1] for day in days)
+    lists = sum(s3.lists(objects) for _, objects in days)
+    usd = queries * (prices.query_usd(read) + prices.requests_usd(gets, lists))
+    return Scan(queries * read, queries * gets, queries * lists, usd)
