@@ -39,7 +39,7 @@ class SlowS3:
         key = unquote(url.path).lstrip("/").partition("/")[2]
         self.asked[key] += 1
         fault = self.faults[key].pop(0) if self.faults.get(key) else None
-        if not key and fault is None:
+        if not key and fault in (None, 200):
             return _response(200, self._listing({name: values[0] for name, values in parse_qs(url.query).items()}))
         if fault is None and key not in self.objects:
             fault = 404

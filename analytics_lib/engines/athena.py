@@ -18,7 +18,7 @@ from pyathena.error import DatabaseError, OperationalError
 from pyathena.util import RetryConfig
 
 from analytics_lib import aws, prices, settings
-from analytics_lib.engines import catalog, cost, refusals, sqlfile, trino
+from analytics_lib.engines import catalog, cost, line_counts, refusals, trino
 from analytics_lib.engines.catalog import State
 from analytics_lib.engines.engine import Counts, Result
 from analytics_lib.errors import AwsError, LakeError, QueryError
@@ -81,8 +81,8 @@ class AthenaEngine:
                 f"{self.location}: run analytics-lib athena setup again, or leave days after tomorrow out"
             )
         raw = [day for day in there if not state.is_compacted(day)]
-        counting = {_COUNTING: _counting_sql(raw)} if raw else {}
-        listed = list(s3.list_days(self.location, raw))
+        counting = {_COUNTING: line_counts.sql(raw)} if raw else {}
+        listed = s3.list_days(self.location, raw)
         return state, counting, cost.estimate(listed, state, period, queries + len(counting), self._prices)
 
     def queries(self, statements: Mapping[str, str], period: Period) -> dict[str, Result]:
@@ -193,7 +193,7 @@ class AthenaEngine:
             ended.seconds,
             bytes_scanned=scanned,
             query_id=cursor.query_id,
-            cost_usd=cost.billed_usd(scanned, self._prices) if not cursor.reused_previous_result else 0.0,
+            cost_usd=self._prices.query_usd(scanned) if not cursor.reused_previous_result else 0.0,
             reused=bool(cursor.reused_previous_result),
             nested=ended.nested,
             manifest=cursor.data_manifest_location,
@@ -246,11 +246,3 @@ class _Running:
     def _stop(self, query_id: str) -> None:
         with suppress(Exception):  # whatever went wrong first is what is told
             self._client.stop_query_execution(QueryExecutionId=query_id)  # type: ignore[attr-defined]
-
-
-def _counting_sql(days: list[str]) -> str:
-    """The count of raw lines on these days only: those between them that are compacted are not read."""
-    path = "views/athena/line_counts.sql"
-    sql = sqlfile.bind(sqlfile.read(path), {"start": days[0], "end": days[-1]}, path)
-    listed = ", ".join(f"'{day}'" for day in days)
-    return f"SELECT * FROM (\n{sql.rstrip().removesuffix(';')}\n) AS counted WHERE dt IN ({listed})"

@@ -6,27 +6,27 @@ ends at any step leaves orphans only. Two at once do the work twice and no harm:
 never deleted, and of a day that a run has not listed itself it leaves the view as it found it.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from itertools import groupby
 
 from analytics_lib import aws, prices, schema
 from analytics_lib import period as calendar
-from analytics_lib.engines import catalog, cost, generations, glue_tables, sqlfile
+from analytics_lib.engines import catalog, cost, generations, glue_tables, line_counts
 from analytics_lib.engines.catalog import State
 from analytics_lib.engines.changes import call, differences
 from analytics_lib.engines.engine import Result
 from analytics_lib.engines.generations import Written
 from analytics_lib.engines.glue_tables import Compacted
-from analytics_lib.errors import AwsError, CostError, LakeError, PeriodError, QueryError
+from analytics_lib.errors import CostError, LakeError, PeriodError, QueryError
 from analytics_lib.lake import s3
 from analytics_lib.lake.s3 import Location
 from analytics_lib.settings import Athena
 
 Execute = Callable[[str, str], Result]  # one statement, exactly as it is, and what to call it in messages
 BATCH_DAYS = 92  # Athena writes at most 100 partitions at a time, Glue takes 100
-_COUNTING = "views/athena/line_counts.sql"
 _SCANS = 2  # a day's raw lines are read to write them and to count them
 _LISTINGS = 3
 
@@ -38,11 +38,6 @@ class Raw:
     digest: str
     bytes: int
     objects: int
-
-    @property
-    def lists(self) -> int:
-        """The LIST requests that it takes to find them."""
-        return s3.lists(self.objects)
 
 
 @dataclass(slots=True)
@@ -98,24 +93,18 @@ def compact(
     before stays switched; whatever is repeated, continues.
     """
     last = _last_day(until)
-    run = _Run(location, athena, execute)
-    run.require_current_views()
     state = catalog.read_state(athena.database, location)
-    known = run.listed(sorted({*run.folders(), *state.days}), until=max(last, state.watermark))
+    run = _Run(location, athena, execute, Compaction(last, dry_run))
+    run.require_current_views()
+    end = max(last, state.watermark)
+    run.known = run.listed(day for day in {*run.folders(), *state.days} if day <= end)
     if not dry_run:
-        state = run.switch(known, fresh=known.keys())
-    waiting = {day for day, raw in known.items() if day <= last and outdated(raw, state.days.get(day))}
-    predicted_usd = run.check(waiting, known)
-    if dry_run:
-        raw_bytes = sum(known[day].bytes for day in waiting)
-        return Compaction(last, True, sorted(waiting), raw_bytes=raw_bytes, cost_usd=predicted_usd)
-    done = Compaction(last)
-    for batch in batches(waiting, known):
-        run.compact_or_divide(batch, known, done, lambda: progress(done.tried, len(waiting)))
-    if done.failed:
-        reasons = "\n".join(f"{day}: {reason}" for day, reason in done.failed.items())
-        raise QueryError(f"{done.text()}\nnot compacted, and still read as JSON:\n{reasons}")
-    return done
+        state = run.switch(fresh=run.known)
+    days = sorted(day for day, raw in run.known.items() if day <= last and outdated(raw, state.days.get(day)))
+    run.check(days, state)
+    if not dry_run:
+        run.compact(days, progress)
+    return run.done
 
 
 def outdated(raw: Raw, compacted: Compacted | None) -> bool:
@@ -125,17 +114,12 @@ def outdated(raw: Raw, compacted: Compacted | None) -> bool:
     return (compacted.digest, compacted.schema) != (raw.digest, glue_tables.schema_version())
 
 
-def batches(waiting: Collection[str], known: Iterable[str]) -> Iterator[list[str]]:
+def batches(waiting: Iterable[str], known: Iterable[str]) -> Iterator[list[str]]:
     """The waiting days in runs that no other known day interrupts: between the ends of each nothing else is read."""
-    batch: list[str] = []
-    for day in sorted(known):
-        if batch and (day not in waiting or len(batch) == BATCH_DAYS):
-            yield batch
-            batch = []
-        if day in waiting:
-            batch.append(day)
-    if batch:
-        yield batch
+    for is_waiting, run in groupby(sorted(known), key=set(waiting).__contains__):
+        days = list(run)
+        if is_waiting:
+            yield from (days[first : first + BATCH_DAYS] for first in range(0, len(days), BATCH_DAYS))
 
 
 def view_of(
@@ -158,26 +142,28 @@ def view_of(
 
 
 class _Run:
-    """The steps, over one lake."""
+    """The steps, over one lake: `known` is what the run has listed, `done` what it did."""
 
-    def __init__(self, location: Location, athena: Athena, execute: Execute) -> None:
+    def __init__(self, location: Location, athena: Athena, execute: Execute, done: Compaction) -> None:
         self.location = location
+        self.known: dict[str, Raw] = {}
+        self.done = done
         self._athena = athena
         self._execute = execute
         self._prices = prices.load(aws.client("athena").meta.region_name)
+        self._again = f"run: analytics-lib athena setup --data {location}"
 
     def folders(self) -> list[str]:
         return s3.days(self.location)[0]
 
-    def listed(self, days: Iterable[str], until: str) -> dict[str, Raw]:
-        """What lies in each of the days up to `until`; one is in memory at a time."""
-        found = s3.list_days(self.location, [day for day in days if day <= until])
+    def listed(self, days: Iterable[str]) -> dict[str, Raw]:
+        """What lies in each of the days; few are in memory at a time."""
+        found = s3.list_days(self.location, days)
         return {day.day: Raw(day.digest, day.bytes, len(day.objects)) for day in found}
 
     def require_current_views(self) -> None:
         """Raise LakeError where another version made what `records` is switched between: its readers would fail."""
         database = self._athena.database
-        catalog.read_state(database, self.location)
         views = (glue_tables.view(database, name) for name in ("records_raw", "sessions", "tool_calls"))
         for wanted in (*views, glue_tables.parquet(self.location)):
             name = f"{database}.{wanted['Name']}"
@@ -185,85 +171,83 @@ class _Run:
             if any(differences(wanted, found)):
                 raise LakeError(f"{name} is not as this version of analytics-lib makes it; {self._again}")
 
-    @property
-    def _again(self) -> str:
-        return f"run: analytics-lib athena setup --data {self.location}"
-
-    def check(self, waiting: Collection[str], known: Mapping[str, Raw]) -> float:
-        """What compacting these days may cost, in USD. Raises what speaks against it."""
-        if unseen := catalog.days_outside(sorted(waiting), self._athena.database):
+    def check(self, waiting: list[str], state: State) -> None:
+        """Raise what speaks against compacting these days; of a dry run, `done` says what it would do."""
+        if unseen := state.unseen(waiting):
             raise LakeError(f"queries do not see {', '.join(unseen[:3])}, older than the days at set-up; {self._again}")
-        usd = sum(self._predicted_usd(batch, known) for batch in batches(waiting, known))
+        sizes = [sum(self.known[day].bytes for day in batch) for batch in batches(waiting, self.known)]
+        usd = _SCANS * sum(map(self._prices.query_usd, sizes)) + self._requests_usd(waiting)
         if usd > self._athena.max_usd:
             raise CostError(
                 f"compacting {len(waiting)} days may cost {usd:.2f} USD, above the ceiling of "
                 f"{self._athena.max_usd:g} USD, so nothing was run: take fewer days with --until, or allow more "
                 f"with --max-usd"
             )
-        return usd
+        if self.done.dry_run:
+            self.done.days, self.done.raw_bytes, self.done.cost_usd = waiting, sum(sizes), usd
 
-    def _predicted_usd(self, days: Collection[str], known: Mapping[str, Raw]) -> float:
-        scan = self._prices.query_usd(sum(known[day].bytes for day in days))
-        return _SCANS * scan + self._requests_usd(days, known)
-
-    def _requests_usd(self, days: Collection[str], known: Mapping[str, Raw]) -> float:
+    def _requests_usd(self, days: Iterable[str]) -> float:
         """Those of the two scans, and of the three times that this run lists a day."""
-        gets, lists = (sum(getattr(known[day], name) for day in days) for name in ("objects", "lists"))
-        return self._prices.requests_usd(_SCANS * gets, (_SCANS + _LISTINGS) * lists)
+        objects = [self.known[day].objects for day in days]
+        return self._prices.requests_usd(_SCANS * sum(objects), (_SCANS + _LISTINGS) * sum(map(s3.lists, objects)))
 
-    def compact_or_divide(
-        self, days: list[str], known: dict[str, Raw], done: Compaction, tell: Callable[[], None]
-    ) -> None:
-        """Compact the days; where a query fails, the halves of them, so that one bad day stops no other."""
-        tell()
-        try:
-            self.compact(days, known, done)
-        except QueryError as error:
-            if len(days) == 1:
-                done.failed[days[0]] = str(error)
-            else:
-                for half in (days[: len(days) // 2], days[len(days) // 2 :]):
-                    self.compact_or_divide(half, known, done, tell)
-        tell()
+    def compact(self, waiting: list[str], progress: Callable[[int, int], None]) -> None:
+        """Compact the days; where a query fails, the halves of its days, so that one bad day stops no other."""
+        queue = deque(batches(waiting, self.known))
+        while queue:
+            days = queue.popleft()
+            progress(self.done.tried, len(waiting))
+            try:
+                self._compact(days)
+            except QueryError as error:
+                if middle := len(days) // 2:
+                    queue.extendleft((days[middle:], days[:middle]))
+                else:
+                    self.done.failed[days[0]] = str(error)
+            progress(self.done.tried, len(waiting))
+        if self.done.failed:
+            reasons = "\n".join(f"{day}: {reason}" for day, reason in self.done.failed.items())
+            raise QueryError(f"{self.done.text()}\nnot compacted, and still read as JSON:\n{reasons}")
 
-    def compact(self, days: list[str], known: dict[str, Raw], done: Compaction) -> None:
+    def _compact(self, days: list[str]) -> None:
         """Write, count, compare and register the days, and switch the view; `known` and `done` follow."""
         origin, place = f"compacting {days[0]} to {days[-1]}", generations.new_place(self._athena.database)
         unloaded = self._execute(_unload_sql(self.location.url(place), days), origin)
-        # The place makes the text one of its own: no earlier result may be reused.
-        counted = self._execute(f"{_counting_sql(days)}\n-- for {place}", origin)
-        fresh = self.listed([day for day in {*days, *self.folders()} if day >= days[0]], until=days[-1])
-        unchanged = [day for day in days if fresh[day] == known[day]]
+        # the place makes the text one of its own: no earlier result may be reused
+        counted = self._execute(f"{line_counts.sql(days)}\n-- for {place}", origin)
+        fresh = self.listed(day for day in {*days, *self.folders()} if days[0] <= day <= days[-1])
+        changed = [day for day in days if fresh[day] != self.known[day]]
         parquet = generations.written(self.location, place, unloaded)
         lines = {
             row.dt: (int(row.records), int(row.rejected), int(row.duplicates)) for row in counted.frame.itertuples()
         }
         compacted = [
             self._compacted(day, fresh[day], lines.get(day, (0, 0, 0)), place, parquet.get(day, Written()))
-            for day in unchanged
+            for day in days
+            if day not in changed
         ]
-        self._register(compacted)
-        known.update(self.listed(sorted(fresh), until=days[-1]))  # what came since then, another run may have switched
-        self.switch(known, fresh.keys())
-        done.days += unchanged
-        done.changed += [day for day in days if day not in unchanged]
-        done.records += sum(day.records for day in compacted)
-        done.raw_bytes += sum(day.raw_bytes for day in compacted)
-        done.bytes += sum(day.bytes for day in compacted)
-        done.cost_usd += unloaded.cost_usd + counted.cost_usd + self._requests_usd(days, known)
+        generations.register(self._athena.database, compacted)
+        self.known.update(self.listed(fresh))  # what came since then, another run may have switched
+        self.switch(fresh)
+        self.done.days += [day.day for day in compacted]
+        self.done.changed += changed
+        self.done.records += sum(day.records for day in compacted)
+        self.done.raw_bytes += sum(day.raw_bytes for day in compacted)
+        self.done.bytes += sum(day.bytes for day in compacted)
+        self.done.cost_usd += unloaded.cost_usd + counted.cost_usd + self._requests_usd(days)
 
     def _compacted(self, day: str, raw: Raw, lines: tuple[int, int, int], place: str, parquet: Written) -> Compacted:
         """The day's partition. Raises QueryError where Parquet holds more or fewer records than the raw lines."""
         records, rejected, duplicates = lines
-        place = generations.day_place(place, day)
+        url = self.location.url(f"{place}dt={day}/")
         if parquet.records != records:
             raise QueryError(
                 f"{day} has {records} records in its raw lines and {parquet.records} in the Parquet that Athena wrote "
-                f"to {self.location.url(place)}, so no day of this batch was switched; run it again"
+                f"to {url}, so no day of this batch was switched; run it again"
             )
         return Compacted(
             day=day,
-            location=self.location.url(place),
+            location=url,
             digest=raw.digest,
             records=records,
             rejected=rejected,
@@ -275,23 +259,10 @@ class _Run:
             schema=glue_tables.schema_version(),
         )
 
-    def _register(self, compacted: list[Compacted]) -> None:
-        """Make the partitions; those that are there are replaced in place."""
-        table = {"DatabaseName": self._athena.database, "TableName": glue_tables.PARQUET}
-        inputs = {day.day: day.partition() for day in compacted}
-        if not inputs:
-            return
-        attempt = f"registering Parquet of {min(inputs)} to {max(inputs)}"
-        made = call(attempt, "glue", "batch_create_partition", **table, PartitionInputList=list(inputs.values()))
-        there = [error["PartitionValues"][0] for error in _errors(attempt, made, "AlreadyExistsException")]
-        if there:
-            entries = [{"PartitionValueList": [day], "PartitionInput": inputs[day]} for day in there]
-            _errors(attempt, call(attempt, "glue", "batch_update_partition", **table, Entries=entries))
-
-    def switch(self, known: Mapping[str, Raw], fresh: Collection[str]) -> State:
-        """Make the view show what it should by now; the state that it was derived from."""
+    def switch(self, fresh: Collection[str]) -> State:
+        """Make the view show what it should by now, the `fresh` days just listed; the state that it follows from."""
         return catalog.switch(
-            self._athena.database, self.location, lambda state: view_of(known, fresh, self.folders(), state)
+            self._athena.database, self.location, lambda state: view_of(self.known, fresh, self.folders(), state)
         )
 
 
@@ -308,18 +279,3 @@ def _unload_sql(place: str, days: list[str]) -> str:
         f"UNLOAD (SELECT {columns} FROM records_raw WHERE dt BETWEEN '{days[0]}' AND '{days[-1]}')\n"
         f"TO '{place}' WITH (format = 'PARQUET', compression = 'ZSTD', partitioned_by = ARRAY['dt'])"
     )
-
-
-def _counting_sql(days: list[str]) -> str:
-    sql = sqlfile.bind(sqlfile.read(_COUNTING), {"start": days[0], "end": days[-1]}, _COUNTING)
-    return sql.rstrip().removesuffix(";")
-
-
-def _errors(attempt: str, answer: Mapping[str, Any], *expected: str) -> list[Any]:
-    """The partitions that Glue refused for an expected reason. Raises AwsError for any other."""
-    errors: list[Any] = answer.get("Errors") or []
-    for error in errors:
-        detail = error["ErrorDetail"]
-        if detail["ErrorCode"] not in expected:
-            raise AwsError(f"{attempt} failed: {detail['ErrorCode']}: {detail['ErrorMessage']}", detail["ErrorCode"])
-    return errors

@@ -1,22 +1,21 @@
 """Erasing all through a lake: its files, the Parquet that was made of them, and this machine's copy of a lake on S3."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analytics_lib.engines import catalog, glue_tables
+from analytics_lib.engines import catalog
 from analytics_lib.engines.changes import call
-from analytics_lib.engines.generations import DAY_PLACE
-from analytics_lib.engines.glue_tables import PARQUET_FOLDER
+from analytics_lib.engines.generations import DAY_PLACE, folder_of
+from analytics_lib.engines.glue_tables import PARQUET, PARQUET_FOLDER
 from analytics_lib.engines.s3duckdb import cache_folder
 from analytics_lib.lake import erase as lake
 from analytics_lib.lake.erase import Erased, Subject
+from analytics_lib.lake.s3 import Location
 from analytics_lib.lake.stores import Bucket, Folder
 from analytics_lib.lake.transfer import side_by_side
 
@@ -37,16 +36,15 @@ def erase(
     if isinstance(store, Folder):
         return lake.erase(store, subject, dry_run=dry_run, progress=progress)
     compacted = _holding(store, subject, progress)
-    databases: dict[str, set[str]] = defaultdict(set)
-    for path in compacted:
-        databases[path.split("/")[1]].add(_folder_of(path))
+    databases = {path.split("/")[1] for path in compacted}
     for database in databases:
         catalog.read_state(database, store.location)
     suspected = {path.rpartition("/dt=")[2][:10] for path in compacted}
     done = lake.erase(store, subject, suspected=suspected, thorough=thorough, dry_run=dry_run, progress=progress)
     if not dry_run:
-        for database, folders in databases.items():
-            _read_as_json(store, database, folders)
+        places = {store.location.url(folder_of(path)) for path in compacted}
+        for database in databases:
+            _read_as_json(store.location, database, places)
         for path in compacted:
             store.replace(path, b"")
     done.places += [("delete", path, lines) for path, lines in sorted(compacted.items())]
@@ -58,23 +56,19 @@ def erase(
     return done
 
 
-def _folder_of(path: str) -> str:
-    return f"{path.rpartition('/')[0]}/"
-
-
 def _holding(store: Bucket, subject: Subject, progress: Progress) -> dict[str, int]:
     """The Parquet files, also those that no partition names any more, with the subject's records, and how many.
 
     A file is a cache of its day, so that with one record of it the whole of it may go; of a day of several files, all.
     """
-    paths = [path for path, _ in store.found(PARQUET_FOLDER) if DAY_PLACE.fullmatch(_folder_of(path))]
+    paths = [path for path, _ in store.found(PARQUET_FOLDER) if DAY_PLACE.fullmatch(folder_of(path))]
     found: dict[str, int] = {}
     with closing(side_by_side(lambda path, stopped: (path, _count(store, path, subject)), iter(paths))) as counted:
         for number, (path, records) in enumerate(counted, 1):
             progress(number, len(paths))
             found[path] = records
-    folders = {_folder_of(path) for path, records in found.items() if records}
-    return {path: records for path, records in found.items() if _folder_of(path) in folders}
+    folders = {folder_of(path) for path, records in found.items() if records}
+    return {path: records for path, records in found.items() if folder_of(path) in folders}
 
 
 def _count(store: Bucket, path: str, subject: Subject) -> int:
@@ -85,20 +79,17 @@ def _count(store: Bucket, path: str, subject: Subject) -> int:
     return int(pc.sum(pc.equal(file.read([column])[column], subject.value)).as_py() or 0)
 
 
-def _read_as_json(store: Bucket, database: str, folders: Collection[str]) -> None:
-    """Have readers take the days of these folders from raw lines, until they are compacted again.
+def _read_as_json(location: Location, database: str, places: Collection[str]) -> None:
+    """Have readers take the days whose Parquet lies at these places from raw lines, until they are compacted again.
 
     Their partitions lose the digest as well: a compaction that has listed such a day before must not switch it back.
     """
-    state = catalog.read_state(database, store.location)
-    urls = {store.location.url(folder) for folder in folders}
-    named = [each for each in state.days.values() if each.location in urls]
-    table: dict[str, Any] = {"DatabaseName": database, "TableName": glue_tables.PARQUET}
+    named = [each for each in catalog.read_state(database, location).days.values() if each.location in places]
     for each in named:
-        attempt = f"marking {each.day} in {database}.{glue_tables.PARQUET} as erased"
+        attempt = f"marking {each.day} in {database}.{PARQUET} as erased"
         partition = {"PartitionValueList": [each.day], "PartitionInput": replace(each, digest="erased").partition()}
-        call(attempt, "glue", "update_partition", **table, **partition)
+        call(attempt, "glue", "update_partition", DatabaseName=database, TableName=PARQUET, **partition)
     days = {each.day for each in named}
     catalog.switch(
-        database, store.location, lambda now: (now.watermark, now.late | {day for day in days if day <= now.watermark})
+        database, location, lambda now: (now.watermark, now.late | {day for day in days if day <= now.watermark})
     )

@@ -6,18 +6,20 @@ orphan, left by a run that was stopped or replaced because the day has changed s
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analytics_lib import aws
 from analytics_lib.engines import catalog
+from analytics_lib.engines.changes import call
 from analytics_lib.engines.engine import Result
-from analytics_lib.engines.glue_tables import PARQUET_FOLDER
+from analytics_lib.engines.glue_tables import PARQUET, PARQUET_FOLDER, Compacted
 from analytics_lib.errors import AwsError, QueryError
 from analytics_lib.lake import s3
 from analytics_lib.lake.s3 import Location
@@ -30,7 +32,6 @@ DAY_PLACE = re.compile(
 _DAY = timedelta(days=1)
 _SIDE_BY_SIDE = 16
 _FOOTER_BYTES = 65_536  # nearly every footer fits
-_DELETED_AT_ONCE = 1000  # S3's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,9 @@ def new_place(database: str) -> str:
     return f"{PARQUET_FOLDER}{database}/{datetime.now(UTC).strftime(_TIME)}-{uuid.uuid4().hex}/"
 
 
-def day_place(place: str, day: str) -> str:
-    """The sub-folder of a day."""
-    return f"{place}dt={day}/"
-
-
-def _folder_of(key: str) -> str:
+def folder_of(key: str) -> str:
     """The folder that an object lies in."""
-    return key.rpartition("/")[0] + "/"
+    return f"{key.rpartition('/')[0]}/"
 
 
 def written(location: Location, place: str, unloaded: Result) -> dict[str, Written]:
@@ -62,7 +58,7 @@ def written(location: Location, place: str, unloaded: Result) -> dict[str, Writt
 
     Raises QueryError where the files are not exactly those that Athena says it wrote, and AwsError.
     """
-    sizes = dict(_objects(location, place))
+    sizes = {place + found.name: found.size for found in s3.all_below(location, place)}
     lie_there, told = {location.url(key) for key in sizes}, _manifest(unloaded)
     if lie_there != told:
         raise QueryError(
@@ -73,10 +69,34 @@ def written(location: Location, place: str, unloaded: Result) -> dict[str, Writt
         rows = list(pool.map(lambda key: _rows(location, key), sizes))
     days: dict[str, Written] = {}
     for (key, size), records in zip(sizes.items(), rows, strict=True):
-        day = _folder_of(key).removeprefix(f"{place}dt=").removesuffix("/")
+        day = folder_of(key).removeprefix(f"{place}dt=").removesuffix("/")
         before = days.get(day, Written())
         days[day] = Written(before.objects + 1, before.bytes + size, before.records + records)
     return days
+
+
+def register(database: str, compacted: Iterable[Compacted]) -> None:
+    """Make the partitions of the days, 100 at most; those that are there are replaced in place. Raises AwsError."""
+    inputs = {day.day: day.partition() for day in compacted}
+    if not inputs:
+        return
+    table = {"DatabaseName": database, "TableName": PARQUET}
+    attempt = f"registering Parquet of {min(inputs)} to {max(inputs)}"
+    made = call(attempt, "glue", "batch_create_partition", **table, PartitionInputList=list(inputs.values()))
+    there = [error["PartitionValues"][0] for error in _errors(attempt, made, "AlreadyExistsException")]
+    if there:
+        entries = [{"PartitionValueList": [day], "PartitionInput": inputs[day]} for day in there]
+        _errors(attempt, call(attempt, "glue", "batch_update_partition", **table, Entries=entries))
+
+
+def _errors(attempt: str, answer: Mapping[str, Any], *expected: str) -> list[Any]:
+    """The partitions that Glue refused for an expected reason. Raises AwsError for any other."""
+    errors: list[Any] = answer.get("Errors") or []
+    for error in errors:
+        detail = error["ErrorDetail"]
+        if detail["ErrorCode"] not in expected:
+            raise AwsError(f"{attempt} failed: {detail['ErrorCode']}: {detail['ErrorMessage']}", detail["ErrorCode"])
+    return errors
 
 
 def clean(location: Location, athena: Athena, *, older_than: timedelta = _DAY, dry_run: bool = False) -> list[str]:
@@ -86,13 +106,14 @@ def clean(location: Location, athena: Athena, *, older_than: timedelta = _DAY, d
     that has vanished would read as no rows, without an error. Raises LakeError, AwsError.
     """
     # The folders are listed first: whatever was registered by then is seen to be in use.
-    keys = [key for key, _ in _objects(location, f"{PARQUET_FOLDER}{athena.database}/")]
+    below = f"{PARQUET_FOLDER}{athena.database}/"
+    keys = [below + found.name for found in s3.all_below(location, below)]
     state = catalog.read_state(athena.database, location)
     in_use = [place.removeprefix(f"{location}/") for place in state.places]
     found = orphans(keys, in_use, older_than)
     if not dry_run:
-        _delete(location, found)
-    return sorted({_folder_of(key) for key in found})
+        s3.remove(location, found)
+    return sorted({folder_of(key) for key in found})
 
 
 def orphans(keys: Iterable[str], in_use: Iterable[str], older_than: timedelta) -> list[str]:
@@ -103,31 +124,13 @@ def orphans(keys: Iterable[str], in_use: Iterable[str], older_than: timedelta) -
     """
     limit = (datetime.now(UTC) - older_than).strftime(_TIME)
     used = set(in_use)
-    taken = [found for found in map(DAY_PLACE.fullmatch, used) if found]
-    replaced = {found["day"]: found["made"] for found in taken}
+    replaced = {found["day"]: found["made"] for found in map(DAY_PLACE.fullmatch, used) if found}
 
     def is_orphan(folder: str) -> bool:
         found = DAY_PLACE.fullmatch(folder)
-        if not found or folder in used:
-            return False
-        return max(found["made"], replaced.get(found["day"], "")) < limit
+        return bool(found and folder not in used and max(found["made"], replaced.get(found["day"], "")) < limit)
 
-    return [key for key in keys if is_orphan(_folder_of(key))]
-
-
-def _delete(location: Location, keys: list[str]) -> None:
-    """Remove the objects, many at a time. Raises AwsError, naming the first that could not be removed."""
-    for first in range(0, len(keys), _DELETED_AT_ONCE):
-        named = [{"Key": location.key(key)} for key in keys[first : first + _DELETED_AT_ONCE]]
-        with aws.explained(f"removing old Parquet from {location.url(PARQUET_FOLDER)}"):
-            answer = aws.client("s3").delete_objects(Bucket=location.bucket, Delete={"Objects": named, "Quiet": True})
-        for error in answer.get("Errors", ()):
-            raise AwsError(f"removing s3://{location.bucket}/{error['Key']} failed: {error['Message']}", error["Code"])
-
-
-def _objects(location: Location, place: str) -> Iterator[tuple[str, int]]:
-    """The objects below a folder: key relative to the root, size."""
-    return ((place + found.name, found.size) for found in s3.all_below(location, place))
+    return [key for key in keys if is_orphan(folder_of(key))]
 
 
 def _manifest(unloaded: Result) -> set[str]:

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from analytics_lib import aws
 from analytics_lib.engines.engine import Result
 from analytics_lib.engines.workgroup import RESULTS_FOLDER
-from analytics_lib.errors import AwsError
+from analytics_lib.errors import AwsError, LakeError
+from analytics_lib.lake import s3
 from analytics_lib.lake.s3 import Location
 
 
@@ -36,31 +37,21 @@ def to_file(sql: str, location: Location, path: Path, execute: Callable[[str], R
         pq.write_table(pa.Table.from_pandas(frame.assign(**instants)), path)
         return replace(result, seconds=result.seconds + empty.seconds, cost_usd=result.cost_usd + empty.cost_usd)
     finally:
-        with suppress(AwsError):  # what stays expires
-            _remove(location, _keys(location, place))
+        with suppress(AwsError, LakeError):  # what stays expires
+            s3.remove(location, _parts(location, place))
 
 
-def _keys(location: Location, place: str) -> list[str]:
-    with aws.explained(f"listing {location.url(place)}"):
-        pages = aws.client("s3").get_paginator("list_objects_v2")
-        listed = pages.paginate(Bucket=location.bucket, Prefix=location.key(place))
-        return [found["Key"] for page in listed for found in page.get("Contents", ())]
+def _parts(location: Location, place: str) -> list[str]:
+    return [place + found.name for found in s3.all_below(location, place)]
 
 
 def _fetched(location: Location, place: str, folder: str) -> list[str]:
-    keys = _keys(location, place)
-    parts = [os.path.join(folder, str(number)) for number in range(len(keys))]
+    keys = [location.key(path) for path in _parts(location, place)]
+    files = [os.path.join(folder, str(number)) for number in range(len(keys))]
     client = aws.client("s3")
     with aws.explained(f"reading {location.url(place)}"), ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key, part: client.download_file(location.bucket, key, part), keys, parts))
-    return parts
-
-
-def _remove(location: Location, keys: list[str]) -> None:
-    with aws.explained("removing what was unloaded"):
-        for first in range(0, len(keys), 1000):
-            named = [{"Key": key} for key in keys[first : first + 1000]]
-            aws.client("s3").delete_objects(Bucket=location.bucket, Delete={"Objects": named, "Quiet": True})
+        list(pool.map(lambda key, file: client.download_file(location.bucket, key, file), keys, files))
+    return files
 
 
 def _join(parts: list[str], path: Path) -> None:

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import date
+from functools import partial
+from pathlib import Path
 
 from analytics_lib import record
-from analytics_lib.errors import UsageError
+from analytics_lib.errors import LakeError, UsageError
 from analytics_lib.lake import copies, files, sync
 from analytics_lib.lake.documents import documents, one_line
 from analytics_lib.lake.stores import Bucket, Folder, Unread, unpacked
@@ -22,7 +23,6 @@ from analytics_lib.record import Rejected
 _KEY = re.compile(r"sessions/dt=(\d{4}-\d{2}-\d{2})/([A-Za-z0-9%._~-]+)-(\d{1,12})(?:\.\d{1,3})?\.json", re.ASCII)
 _VALUE = r'\s*:\s*("(?:[^"\\]|\\.)*"|[^\s",}]+)'
 _LEVELS = 4  # of JSON inside a text inside JSON: a rejected line of a log line that holds a message
-_DAY_SECONDS = 86_400
 _PART = re.compile(rb'"|[\[\]{},\s]+\Z')  # how a line begins, or is, that is a part of a document over many lines
 _DAMAGED = "a Kinesis record"  # how the reason begins of what was rejected whole, as base64
 _NAMES = {"_session_id": "_?session_id", "caller_key": "caller_key"}  # how a log line spells them
@@ -110,17 +110,16 @@ class Subject:
             raise Unread(f"it holds a Kinesis record that cannot be unpacked: {problem}")
         return False
 
-    def is_elsewhere(self, path: str) -> bool:
-        """Whether the path is the key of another session, by the contract's rule for keys."""
+    def is_elsewhere(self, path: str, suspected: Collection[str]) -> bool:
+        """Whether the path is the key of another session, by the contract's rule, on a day that is not suspected."""
         found = _KEY.fullmatch(path)
-        if not found or self.field != "_session_id":
+        if not found or self.field != "_session_id" or found[1] in suspected:
             return False
         own = record.object_key(self.value, 0).rpartition("/")[2].removesuffix("-0.json")
         try:
-            midnight = (date.fromisoformat(found[1]) - date(1970, 1, 1)).days * _DAY_SECONDS
-        except ValueError:
+            return found[2] != own and record.day_of(int(found[3]) * 1000) == found[1]
+        except OverflowError:  # after the year 9999
             return False
-        return found[2] != own and 0 <= int(found[3]) - midnight < _DAY_SECONDS
 
 
 def _damaged(text: bytes) -> str:
@@ -169,43 +168,24 @@ def erase(
     On S3, objects at another session's key are not opened, but on `suspected` days or if `thorough`: it is one
     request each. `progress` in files. Raises LakeError, AwsError, OutputError; what is removed by then stays so.
     """
-
-    def is_to_be_read(path: str) -> bool:
-        day = path.removeprefix("sessions/dt=")[:10]
-        return thorough or isinstance(store, Folder) or day in suspected or not subject.is_elsewhere(path)
-
-    def work(path: str) -> tuple[str, int, str]:
-        """Path, lines removed and what happened; of a file that cannot be read the reason and -1."""
-        try:
-            content = store.read(path)
-            left, lines = subject.without(unpacked(path, content))
-        except Unread as reason:
-            return path, -1, str(reason)
-        if lines and not dry_run:
-            left = left if left.strip() else b""
-            store.replace(path, gzip.compress(left, mtime=0) if left and path.endswith(".gz") else left)
-        return path, lines, "rewrite" if left.strip() else "delete"
-
     done = Erased()
-    if isinstance(store, Folder):
-        files.sessions_folder(store.root)
-    remembers = isinstance(store, Folder) and (store.root / copies.STATE).is_dir()
-    with sync.held(store.root) if isinstance(store, Folder) and remembers and not dry_run else nullcontext():
+    synced = _synced(store)
+    with sync.held(synced) if synced and not dry_run else nullcontext():
         there = [path for below in ("sessions/", "rejected/") for path, _ in store.found(below)]
-        paths = [path for path in there if is_to_be_read(path)]
+        opens_all = thorough or isinstance(store, Folder)
+        paths = [path for path in there if opens_all or not subject.is_elsewhere(path, suspected)]
+        work = partial(_erase_from, store, subject, dry_run)
         with closing(side_by_side(lambda path, stopped: work(path), iter(paths))) as arriving:
-            for number, (path, lines, what) in enumerate(arriving, 1):
+            for number, one in enumerate(arriving, 1):
                 progress(number, len(paths))
-                if lines < 0:
-                    done.unread.append((path, what))
-                elif lines:
-                    done.lines += lines
-                    done.places.append((what, path, lines))
+                done.lines += one.lines
+                done.places += one.places
+                done.unread += one.unread
         done.places.sort(key=lambda place: place[1])
         done.unread.sort()
-        if isinstance(store, Folder) and remembers and not dry_run:
-            _forget(store, done)
-    if remembers:
+        if synced and not dry_run:
+            _forget(synced, done)
+    if synced:
         done.notes.append(f"{store} holds copies made by sync: erase at their source as well, or they come back")
     if unopened := len(there) - len(paths):
         done.notes.append(f"{unopened:,} objects at the keys of other sessions were not opened; --thorough opens them")
@@ -214,7 +194,31 @@ def erase(
     return done
 
 
-def _forget(store: Folder, done: Erased) -> None:
+def _synced(store: Folder | Bucket) -> Path | None:
+    """The folder, where sync fills it. Raises LakeError where a folder is no lake."""
+    if isinstance(store, Bucket):
+        return None
+    if not store.root.exists():
+        raise LakeError(f"there is no folder {store}; name the lake by the folder that holds sessions/: --data ROOT")
+    files.sessions_folder(store.root)
+    return store.root if (store.root / copies.STATE).is_dir() else None
+
+
+def _erase_from(store: Folder | Bucket, subject: Subject, dry_run: bool, path: str) -> Erased:
+    """What was removed from one file."""
+    try:
+        left, lines = subject.without(unpacked(path, store.read(path)))
+    except Unread as reason:
+        return Erased(unread=[(path, str(reason))])
+    if not lines:
+        return Erased()
+    left = left if left.strip() else b""
+    if not dry_run:
+        store.replace(path, gzip.compress(left, mtime=0) if left and path.endswith(".gz") else left)
+    return Erased(lines, [("rewrite" if left else "delete", path, lines)])
+
+
+def _forget(root: Path, done: Erased) -> None:
     """Take the removed files off what sync remembers: their names tell the session."""
     gone: dict[str, set[str]] = defaultdict(set)
     for what, path, _ in done.places:
@@ -222,5 +226,5 @@ def _forget(store: Folder, done: Erased) -> None:
         if what == "delete" and folder.startswith("sessions/dt="):
             gone[folder.removeprefix("sessions/dt=")].add(name)
     for day, names in gone.items():
-        before = copies.read(store.root, day)
-        copies.write(store.root, day, {name: copy for name, copy in before.items() if name not in names})
+        before = copies.read(root, day)
+        copies.write(root, day, {name: copy for name, copy in before.items() if name not in names})

@@ -5,6 +5,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeAlias
@@ -15,9 +16,11 @@ from analytics_lib.lake.files import Ignored, name_problem
 from analytics_lib.period import parse_date
 
 _Page: TypeAlias = Mapping[str, Any]
-_LISTED_AT_ONCE = 1000  # objects, in one answer of S3
+_AT_ONCE = 1000  # objects, in one answer of S3 or one request to remove them
 _SIDE_BY_SIDE = 16
-_LOCATION = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([\w.=+@-]+(?:/[\w.=+@-]+)*)?/*)?", re.ASCII)
+_LOCATION = re.compile(r"s3://(?P<bucket>[^/]*)(?:/(?P<prefix>.*))?", re.DOTALL)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"([\w.=+@-]+(/[\w.=+@-]+)*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,22 @@ class Location:
     def parse(cls, text: str) -> "Location":
         """The place that `s3://bucket/prefix` names. Raises UsageError for anything else."""
         found = _LOCATION.fullmatch(text)
-        if not found or "sessions/dt=" in text:  # by this the view finds the day in an object's address
-            raise UsageError(
-                f"{text!r} is no place for a lake on S3; write it as s3://BUCKET/PREFIX, e.g. s3://my-lake/agents, "
-                "with letters, digits and - _ . = + @ / in the prefix"
+        bucket, prefix = (found["bucket"], (found["prefix"] or "").rstrip("/")) if found else ("", "")
+        if not bucket:
+            problem = ""
+        elif not _BUCKET.fullmatch(bucket):
+            problem = (
+                f": the bucket's name {bucket!r} is not 3 to 63 of a-z 0-9 . -, with a letter or digit at both ends"
             )
-        return cls(found[1], (found[2] or "").rstrip("/"))
+        elif "sessions/dt=" in text:  # by this the view finds the day in an object's address
+            problem = ": a day lies there; give the place above sessions/"
+        elif not _PREFIX.fullmatch(prefix):
+            problem = f": the prefix {prefix!r} is not of letters, digits and - _ . = + @, with single / between"
+        else:
+            return cls(bucket, prefix)
+        raise UsageError(
+            f"{text!r} is no place for a lake on S3{problem}; write it as s3://BUCKET/PREFIX, e.g. s3://my-lake/agents"
+        )
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
@@ -92,15 +105,16 @@ def days(location: Location) -> tuple[list[str], list[Ignored]]:
             ignored.append(Ignored(f"sessions/{name.rstrip('/')}", problem))
         else:
             found.append(name.removeprefix("dt=").rstrip("/"))
-    if not found and not ignored and not any(_listed(location, "sessions/", whole=True)):
+    if not found and not ignored and not any(all_below(location, "sessions/")):
         raise LakeError(_emptiness(location))
     return sorted(found), ignored
 
 
 def _emptiness(location: Location) -> str:
-    if any(name.startswith("dt=") for name, _ in _listed(location, "")):
-        above = Location(location.bucket, location.prefix.rpartition("/")[0])
-        return f"{location} holds the days themselves; give the place above: --data {above}"
+    with suppress(AwsError):  # a policy may allow to list sessions/ only
+        if any(name.startswith("dt=") for name, _ in _listed(location, "")):
+            above = Location(location.bucket, location.prefix.rpartition("/")[0])
+            return f"{location} holds the days themselves; give the place above: --data {above}"
     return f"{location} is no lake: nothing lies under {location.url('sessions/dt=YYYY-MM-DD/')}"
 
 
@@ -116,7 +130,7 @@ def _folder_problem(name: str) -> str:
 
 def lists(objects: int) -> int:
     """How many LIST requests it takes to find so many objects; one finds that there are none."""
-    return max(1, -(-objects // _LISTED_AT_ONCE))
+    return max(1, -(-objects // _AT_ONCE))
 
 
 def list_day(location: Location, day: str) -> Day:
@@ -183,14 +197,26 @@ def all_below(location: Location, path: str) -> Iterator[Stored]:
         yield from _contents(page, prefix)
 
 
-def _listed(location: Location, path: str, *, whole: bool = False) -> Iterator[tuple[str, Stored | None]]:
-    """Name and object of what lies directly in the folder, or (`whole`) is the folder; folders end in a slash."""
+def remove(location: Location, paths: Sequence[str]) -> None:
+    """Remove the objects at these paths below the root. Raises AwsError, naming one that could not be removed."""
+    from botocore.exceptions import ClientError
+
+    for first in range(0, len(paths), _AT_ONCE):
+        keys = [{"Key": location.key(path)} for path in paths[first : first + _AT_ONCE]]
+        with aws.explained(f"removing {len(keys)} objects, {location.url(paths[first])} first,"):
+            answer = aws.client("s3").delete_objects(Bucket=location.bucket, Delete={"Objects": keys, "Quiet": True})
+        for error in answer.get("Errors", ()):  # in an answer that is a success
+            with aws.explained(f"removing s3://{location.bucket}/{error['Key']}"):
+                raise ClientError({"Error": error}, "DeleteObjects")
+
+
+def _listed(location: Location, path: str) -> Iterator[tuple[str, Stored | None]]:
+    """Name and object of what lies directly in the folder; the name of a folder ends in a slash, it is no object."""
     prefix = location.key(path)
-    wanted = {"Bucket": location.bucket, "Prefix": prefix, "Delimiter": "/"}
-    for page in _pages(location, wanted):
+    for page in _pages(location, {"Bucket": location.bucket, "Prefix": prefix, "Delimiter": "/"}):
         yield from ((found["Prefix"].removeprefix(prefix), None) for found in page.get("CommonPrefixes", ()))
         for stored in _contents(page, prefix):
-            if stored.name or whole:  # some tools make an object for the folder itself
+            if stored.name:  # some tools make an object for the folder itself
                 yield stored.name, stored
 
 

@@ -124,6 +124,7 @@ class Bucket:
         if self._versioned:  # before it is rewritten: stopped here, it is found again by what it holds now
             self._remove_versions(path, without_latest=bool(content))
         elif not content:
+            # not s3.remove: its list of keys is XML, which cannot hold every name that others give
             with aws.explained(f"removing {self.location.url(path)}"):
                 aws.client("s3").delete_object(**self._named(path))
         if content:
@@ -132,9 +133,17 @@ class Bucket:
                 self._remove_versions(path, without_latest=True)
 
     def _remove_versions(self, path: str, *, without_latest: bool) -> None:
+        """The latest one goes last: where removing is interrupted, it is found again."""
+        named, pages = self._named(path), aws.client("s3").get_paginator("list_object_versions")
         with aws.explained(f"removing {self.location.url(path)}"):
-            for version in self._versions(path, without_latest=without_latest):
-                aws.client("s3").delete_object(**self._named(path), VersionId=version)
+            listed = [
+                each
+                for page in pages.paginate(Bucket=named["Bucket"], Prefix=named["Key"])
+                for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+            ]
+            for version in sorted(listed, key=lambda each: bool(each["IsLatest"])):
+                if version["Key"] == named["Key"] and not (without_latest and version["IsLatest"]):
+                    aws.client("s3").delete_object(**named, VersionId=version["VersionId"])
 
     def _named(self, path: str) -> dict[str, Any]:
         return {"Bucket": self.location.bucket, "Key": self.location.key(path)}
@@ -143,14 +152,3 @@ class Bucket:
     def _versioned(self) -> bool:
         with aws.explained(f"asking whether s3://{self.location.bucket} keeps old versions"):
             return "Status" in aws.client("s3").get_bucket_versioning(Bucket=self.location.bucket)
-
-    def _versions(self, path: str, *, without_latest: bool) -> list[str]:
-        """The object's versions, the latest one last: where removing is interrupted, it is found again."""
-        key, found = self.location.key(path), []
-        pages = aws.client("s3").get_paginator("list_object_versions")
-        for page in pages.paginate(Bucket=self.location.bucket, Prefix=key):
-            found += [
-                each for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())) if each["Key"] == key
-            ]
-        found = [each for each in found if not (without_latest and each["IsLatest"])]
-        return [each["VersionId"] for each in sorted(found, key=lambda each: bool(each["IsLatest"]))]

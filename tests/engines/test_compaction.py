@@ -28,6 +28,7 @@ from analytics_lib.engines.generations import clean, orphans
 from analytics_lib.engines.glue_tables import Compacted
 from analytics_lib.errors import AwsError, CostError, LakeError, PeriodError, QueryError
 from analytics_lib.lake.s3 import Location
+from analytics_lib.lake.stores import Bucket
 from analytics_lib.settings import Athena
 
 Seen = dict[str, list[str]]
@@ -41,21 +42,22 @@ class Lake:
 
     def __init__(self, bucket: str) -> None:
         self.location = Location(bucket, "lake")
+        self.store = Bucket(self.location)
         self.athena = Athena(database=f"db_{bucket[-8:]}", output=f"s3://{bucket}/results/")
         self.queries: list[str] = []
         self.meanwhile: Callable[[], object] = lambda: None  # what happens while Athena writes
 
     def put(self, day: str, name: str = "a.json", content: str = "one\ntwo\n") -> None:
-        aws.client("s3").put_object(
-            Bucket=self.location.bucket, Key=self.location.key(f"sessions/dt={day}/{name}"), Body=content.encode()
-        )
+        self.upload(f"sessions/dt={day}/{name}", content.encode())
 
     def remove(self, day: str, name: str = "a.json") -> None:
-        aws.client("s3").delete_object(Bucket=self.location.bucket, Key=self.location.key(f"sessions/dt={day}/{name}"))
+        self.store.replace(f"sessions/dt={day}/{name}", b"")
+
+    def upload(self, key: str, content: bytes) -> None:
+        self.store.write(key, content)
 
     def keys(self, below: str) -> list[str]:
-        found = aws.client("s3").list_objects_v2(Bucket=self.location.bucket, Prefix=self.location.key(below))
-        return [each["Key"].removeprefix("lake/") for each in found.get("Contents", ())]
+        return [path for path, _ in self.store.found(below)]
 
     def set_up(self) -> "Lake":
         catalog.setup(self.location, self.athena)
@@ -67,20 +69,18 @@ class Lake:
     def state(self) -> State:
         return catalog.read_state(self.athena.database)
 
-    def records(self, day: str) -> list[str]:
-        lines = [line for key in self.keys(f"sessions/dt={day}/") for line in self.read(key).decode().splitlines()]
-        return sorted(set(lines) - {"broken"})
+    def days(self) -> list[str]:
+        return sorted({key.split("/")[1].removeprefix("dt=") for key in self.keys("sessions/")})
 
-    def read(self, key: str) -> bytes:
-        body: bytes = (
-            aws.client("s3").get_object(Bucket=self.location.bucket, Key=self.location.key(key))["Body"].read()
-        )
-        return body
+    def lines(self, day: str) -> list[str]:
+        return [line for key in self.keys(f"sessions/dt={day}/") for line in self.store.read(key).decode().splitlines()]
+
+    def records(self, day: str) -> list[str]:
+        return sorted(set(self.lines(day)) - {"broken"})
 
     def raw(self) -> Seen:
         """What lies in the lake."""
-        days = sorted({key.split("/")[1].removeprefix("dt=") for key in self.keys("sessions/")})
-        return {day: records for day in days if (records := self.records(day))}
+        return {day: records for day in self.days() if (records := self.records(day))}
 
     def seen(self) -> Seen:
         """What a query over the view `records` gives."""
@@ -89,7 +89,7 @@ class Lake:
         rows: Seen = {}
         for day, place in self.partitions().items():
             if day <= watermark and day not in late.split(","):
-                files = [io.BytesIO(self.read(key)) for key in self.keys(place.removeprefix(f"{self.location}/"))]
+                files = [io.BytesIO(self.store.read(key)) for key in self.keys(place.removeprefix(f"{self.location}/"))]
                 rows[day] = sorted(row for file in files for row in pq.read_table(file)["session_id"].to_pylist())
         for day, records in self.raw().items():
             if day > watermark or day in late.split(","):
@@ -105,7 +105,7 @@ class Lake:
     def execute(self, sql: str, origin: str) -> Result:
         self.queries.append(sql)
         start, end = re.findall(r"'(\d{4}-\d\d-\d\d)'", sql)[:2]
-        days = [day for day in self.raw_days() if start <= day <= end]
+        days = [day for day in self.days() if start <= day <= end]
         if sql.startswith("UNLOAD"):
             result = self.unload(re.search("TO 's3://[^/]+/lake/([^']+)'", sql)[1], days)  # type: ignore[index]
             self.meanwhile()
@@ -122,12 +122,6 @@ class Lake:
         ]
         return Result(pd.DataFrame(rows), 0.0, cost_usd=0.001)
 
-    def raw_days(self) -> list[str]:
-        return sorted({key.split("/")[1].removeprefix("dt=") for key in self.keys("sessions/")})
-
-    def lines(self, day: str) -> list[str]:
-        return [line for key in self.keys(f"sessions/dt={day}/") for line in self.read(key).decode().splitlines()]
-
     def unload(self, place: str, days: list[str]) -> Result:
         written = []
         for day in days:
@@ -138,9 +132,6 @@ class Lake:
                 self.upload(written[-1], file.getvalue())
         self.upload("results/manifest.csv", "\n".join(map(self.location.url, written)).encode())
         return Result(pd.DataFrame(), 0.0, cost_usd=0.002, manifest=self.location.url("results/manifest.csv"))
-
-    def upload(self, key: str, content: bytes) -> None:
-        aws.client("s3").put_object(Bucket=self.location.bucket, Key=self.location.key(key), Body=content)
 
 
 @pytest.fixture
@@ -165,7 +156,7 @@ def test_finished_days_are_read_from_parquet_and_keep_their_counts(lake: Lake) -
     second = state.days[SECOND]
     assert (second.records, second.duplicates, second.rejected) == (2, 1, 1)
     assert (second.raw_objects, second.raw_bytes, second.objects) == (1, 19, 1)
-    assert second.bytes == len(lake.read(lake.keys(second.location.removeprefix(f"{lake.location}/"))[0]))
+    assert second.bytes == len(lake.store.read(lake.keys(second.location.removeprefix(f"{lake.location}/"))[0]))
     assert (done.days, done.changed, done.records, done.raw_bytes) == ([FIRST, SECOND], [], 4, 27)
     assert steps == [(0, 2), (2, 2)]
 
@@ -646,14 +637,6 @@ def test_a_record_of_a_day_that_had_none_when_its_time_was_compacted_waits_for_t
     assert lake.state().is_compacted(missing)  # counts and costs look where the view looks
     lake.compact()
     assert lake.seen() == lake.raw()
-
-
-def test_an_object_that_cannot_be_removed_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = {"Errors": [{"Key": "lake/parquet/x", "Code": "AccessDenied", "Message": "no"}]}
-    lake.upload(key(OLD, FIRST, database=lake.athena.database), b"")
-    monkeypatch.setattr(aws.client("s3"), "delete_objects", lambda **arguments: refused)
-    with pytest.raises(AwsError, match=r"removing s3://.*/lake/parquet/x failed: no"):
-        clean(lake.location, lake.athena)
 
 
 def test_a_footer_longer_than_the_first_guess_is_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,11 +32,8 @@ class Lake(test_compaction.Lake):
     def lines(self, day: str) -> list[str]:
         return [json.loads(line)["_session_id"] for line in super().lines(day)]
 
-    def records(self, day: str) -> list[str]:
-        return sorted(set(self.lines(day)))
-
     def erase(self, *, dry_run: bool = False) -> Erased:
-        return erase(Bucket(self.location), ROOM, dry_run=dry_run, progress=lambda done, total: None)
+        return erase(self.store, ROOM, dry_run=dry_run, progress=lambda done, total: None)
 
 
 @pytest.fixture

@@ -157,8 +157,10 @@ def test_what_was_removed_is_told_and_what_could_not_be_read_too(tmp_path: Path)
 
 
 def test_a_folder_that_is_no_lake_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LakeError, match="there is no data folder"):
+    with pytest.raises(LakeError, match=r"^there is no folder .*/none; name the lake .* sessions/: --data ROOT$"):
         erase(Folder(tmp_path / "none"), ROOM)
+    with pytest.raises(LakeError, match="is no lake: it holds no folder sessions/"):
+        erase(Folder(tmp_path), ROOM)
 
 
 @pytest.mark.parametrize("words", [(None, None), ("a", "b"), (" ", None), (None, "")])
@@ -218,6 +220,12 @@ def test_objects_whose_name_only_looks_like_a_key_are_opened(lake: Lake) -> None
     for name in odd:
         lake.put(f"{DAY}/{name}", line())
     assert {path for _, path, _ in erase(lake.store, ROOM).places} >= {f"{DAY}/{name}" for name in odd}
+
+
+def test_an_object_whose_name_xml_cannot_hold_goes_too(lake: Lake) -> None:
+    lake.put(f"{DAY}/a\x01b.json", line())
+    assert ("delete", f"{DAY}/a\x01b.json", 1) in erase(lake.store, ROOM).places
+    assert f"{DAY}/a\x01b.json" not in lake.paths()
 
 
 def test_on_suspected_days_every_object_is_opened(lake: Lake) -> None:

@@ -21,6 +21,7 @@ DAY = "agents/prod/sessions/dt=2026-02-01"
     [
         ("s3://my-bucket", Location("my-bucket", ""), "s3://my-bucket"),
         ("s3://my-bucket/", Location("my-bucket", ""), "s3://my-bucket"),
+        (f"s3://{63 * 'b'}//", Location(63 * "b", ""), f"s3://{63 * 'b'}"),
         ("s3://my.bucket/a/b-c/", Location("my.bucket", "a/b-c"), "s3://my.bucket/a/b-c"),
     ],
 )
@@ -30,24 +31,38 @@ def test_a_place_is_a_bucket_and_a_prefix(text: str, location: Location, written
     assert location.url("sessions/x") == f"{written}/sessions/x"
 
 
+BAD_BUCKET = ": the bucket's name {} is not 3 to 63 of a-z 0-9 . -, with a letter or digit at both ends"
+BAD_PREFIX = ": the prefix {} is not of letters, digits and - _ . = + @, with single / between"
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "problem"),
     [
-        "s3://",
-        "s3:/bucket/a",
-        "s3://Bucket/a",
-        "s3://bucket//a",
-        "s3://bucket/it's",
-        "s3://bucket/${a}",
-        "s3://bucket/sessions/dt=2026-01-01",
-        "https://x",
-        "bucket",
-        "",
+        ("s3://", ""),
+        ("s3:///a", ""),
+        ("s3:/bucket/a", ""),
+        ("https://x", ""),
+        ("bucket", ""),
+        ("", ""),
+        ("s3://b", BAD_BUCKET.format("'b'")),
+        ("s3://My_Bucket/x", BAD_BUCKET.format("'My_Bucket'")),
+        ("s3://-bucket/it's", BAD_BUCKET.format("'-bucket'")),
+        (f"s3://{64 * 'b'}/", BAD_BUCKET.format(f"'{64 * 'b'}'")),
+        ("s3://bucket\n", BAD_BUCKET.format(r"'bucket\n'")),
+        ("s3://bucket//a", BAD_PREFIX.format("'/a'")),
+        ("s3://bucket/it's/", BAD_PREFIX.format('"it\'s"')),
+        ("s3://bucket/${a}", BAD_PREFIX.format("'${a}'")),
+        ("s3://bucket/é", BAD_PREFIX.format("'é'")),
+        ("s3://bucket/a\n", BAD_PREFIX.format(r"'a\n'")),
+        ("s3://bucket/sessions/dt=2026-01-01", ": a day lies there; give the place above sessions/"),
     ],
 )
-def test_anything_else_is_no_place(text: str) -> None:
-    with pytest.raises(UsageError, match="is no place for a lake on S3; write it as s3://BUCKET/PREFIX"):
+def test_anything_else_is_no_place_and_the_part_that_is_wrong_is_named(text: str, problem: str) -> None:
+    with pytest.raises(UsageError) as told:
         Location.parse(text)
+    assert str(told.value) == (
+        f"{text!r} is no place for a lake on S3{problem}; write it as s3://BUCKET/PREFIX, e.g. s3://my-lake/agents"
+    )
 
 
 def test_the_days_are_the_folders_with_a_date_and_everything_else_is_named_with_the_reason(slow_s3: SlowS3) -> None:
@@ -136,6 +151,13 @@ def test_a_prefix_that_is_no_lake_is_told_from_the_days_themselves(slow_s3: Slow
         s3.days(Location("bucket", "agents/prod/sessions"))
 
 
+def test_a_place_without_sessions_is_told_to_those_who_may_look_nowhere_else(slow_s3: SlowS3) -> None:
+    slow_s3.faults = {"": [200, 200, 403]}
+    with pytest.raises(LakeError, match="s3://bucket/agents/prod is no lake"):
+        s3.days(LAKE)
+    assert slow_s3.asked == {"": 3}
+
+
 def test_a_refused_list_names_the_place_and_the_permission(slow_s3: SlowS3) -> None:
     slow_s3.faults = {"": [403]}
     with pytest.raises(AwsError, match=r"listing s3://bucket/agents/prod/sessions/ failed: .*action s3:ListBucket"):
@@ -150,3 +172,23 @@ def test_a_missing_bucket_and_odd_keys_are_as_on_s3(bucket: str) -> None:
     assert day.objects == (Stored("a b+%&<.json", etag(b"{}"), 2), Stored("ü.json", etag(b"{}"), 2))
     with pytest.raises(LakeError, match="there is no bucket not-there; check its name and the account"):
         s3.days(Location("not-there", ""))
+
+
+def test_objects_are_removed_batch_by_batch_and_no_other(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "_AT_ONCE", 2)
+    lake = Location(bucket, "agents")
+    for name in ("a", "b &", "c", "d"):
+        aws.client("s3").put_object(Bucket=bucket, Key=lake.key(name), Body=b"")
+    s3.remove(lake, ["a", "b &", "d"])
+    assert [found.name for found in s3.all_below(lake, "")] == ["c"]
+    s3.remove(lake, [])
+
+
+def test_an_object_that_cannot_be_removed_is_named(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AwsError, match=r"^removing 1 objects, s3://not-there/a first, failed: NoSuchBucket: "):
+        s3.remove(Location("not-there", ""), ["a"])
+    refused = {"Errors": [{"Key": "agents/b", "Code": "AccessDenied", "Message": "no"}]}
+    monkeypatch.setattr(aws.client("s3"), "delete_objects", lambda **_: refused)
+    reason = r"AccessDenied: no \(action s3:DeleteObject\); ask for the permission"
+    with pytest.raises(AwsError, match=f"^removing s3://{bucket}/agents/b failed: {reason}"):
+        s3.remove(Location(bucket, "agents"), ["a", "b"])
