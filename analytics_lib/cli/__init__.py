@@ -57,15 +57,8 @@ def _run(words: list[str]) -> int:
     except ImportError:
         _say("the commands need the extra `analytics`; install it with: pip install 'analytics_lib[analytics]'")
         return _FAILED
-    from analytics_lib.cli import aws_commands, commands, lake_commands, logs_commands
+    from analytics_lib.cli import commands
 
-    for module, names in (
-        (aws_commands, ("athena", "compact", "sync")),
-        (lake_commands, ("adopt", "erase")),
-        (logs_commands, ("insights", "backfill", "cost", "livekit")),
-    ):
-        for name in names:
-            commands.group.add_command(getattr(module, name))
     try:
         status: int | None = commands.group.main(words, prog_name="analytics-lib", standalone_mode=False)
     except click.Abort:

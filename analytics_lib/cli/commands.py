@@ -1,29 +1,25 @@
-"""The commands. What they share, options and output, lies beside them; heavy imports happen inside."""
+"""The commands that ask a lake, and the group of all. Options and output lie beside; heavy imports happen inside."""
 
 import os
 import re
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from analytics_lib import period
-from analytics_lib.cli import options
+from analytics_lib.cli import aws_commands, lake_commands, logs_commands, options
 from analytics_lib.cli.progress import Progress
-from analytics_lib.errors import AwsError, UsageError
+from analytics_lib.errors import UsageError
 from analytics_lib.reports import phrases
 
 if TYPE_CHECKING:
     from datetime import date
 
     from analytics_lib.cli.options import Place
-    from analytics_lib.engines.cost import Estimate
-    from analytics_lib.lake.files import Ignored
     from analytics_lib.period import Period
-    from analytics_lib.settings import Settings
 
 _LIMIT_PASSED = 3
 _WORK = "done"  # days that are read, or queries that have ended
@@ -39,9 +35,17 @@ def group() -> None:
           analytics-lib run --output reports
           analytics-lib sql "SELECT urgency, COUNT(*) AS n FROM sessions GROUP BY urgency"
 
-    Without --data every command reads the samples that ship with the project.
+    Without --data, commands that only read take the samples that ship with the project.
     Add --debug to any command to see where an error comes from.
     """
+
+
+for _command in (
+    aws_commands.athena, aws_commands.compact, aws_commands.sync,
+    lake_commands.samples, lake_commands.check, lake_commands.adopt, lake_commands.erase,
+    logs_commands.insights, logs_commands.backfill, logs_commands.cost, logs_commands.livekit,
+):  # fmt: skip
+    group.add_command(_command)
 
 
 @group.command()
@@ -51,9 +55,9 @@ def group() -> None:
 @options.max_age
 @options.estimate
 @options.parameters
-@options.format_of("table", "json", "csv")
+@options.format_or_suffix
 @click.option("--table", help="Only this table of the report.")
-@click.option("--output", type=click.Path(path_type=Path), help="A file; with --format csv, a folder for all tables.")
+@click.option("--output", type=click.Path(path_type=Path), help="A file; for csv without --table, a folder.")
 def report(
     name: str,
     place: "Place",
@@ -61,7 +65,7 @@ def report(
     max_age: int | None,
     estimate: bool,
     param: dict[str, Any],
-    format_: str,
+    format_: str | None,
     table: str | None,
     output: Path | None,
 ) -> int:
@@ -77,17 +81,19 @@ def report(
     definition = catalogue.get(name)
     definition.request(period.choose(**days, newest=None), param)
     chosen = [definition.table(table).name] if table else [each.name for each in definition.tables]
-    if format_ == "csv" and not table and not output:
+    form = format_ or out.by_suffix(output, "csv", "json")
+    every = form == "csv" and not table
+    if every and (output is None or (output.suffix == ".csv" and not output.is_dir())):
         raise UsageError(f"csv is one table: add --table with one of {', '.join(chosen)}, or --output with a folder")
     with Progress(_WORK) as progress:
         lake = place.open(progress)
         if estimate:
-            return _say_estimate(lake.estimate(name, **days))
+            return _say(lake.estimate(name, **days).text())
         found = lake.report(name, **days, **param)
-    if format_ == "csv" and not table:
+    if every and output:
         out.write_folder(found, output)
     else:
-        out.write(out.report_text(found, chosen, format_), output)
+        out.write(out.report_text(found, chosen, form), output)
     return _finish(found.facts, found.request.period, max_age, f"{found.report.title}, {found.request.period}")
 
 
@@ -99,7 +105,7 @@ def report(
 @options.max_age
 @options.estimate
 @options.parameters
-@options.format_of("table", "json", "csv")
+@options.format_or_suffix
 @click.option("--output", type=click.Path(path_type=Path), help="Write to this file; x.parquet makes it Parquet.")
 def sql(
     query: str | None,
@@ -109,7 +115,7 @@ def sql(
     max_age: int | None,
     estimate: bool,
     param: dict[str, Any],
-    format_: str,
+    format_: str | None,
     output: Path | None,
 ) -> int:
     """Ad-hoc SQL over the views `sessions` and `tool_calls`, which show only the days of the period. It only reads.
@@ -120,23 +126,22 @@ def sql(
     """
     from analytics_lib.cli import output as out
 
-    if (query is None) == (file is None):
-        raise UsageError('give a query or --file, e.g.: analytics-lib sql "SELECT COUNT(*) AS n FROM sessions"')
-    text, origin = (query, "the query") if query is not None else (_read(file), str(file))
+    text, origin = _query(query, file)
+    form = format_ or out.by_suffix(output, "csv", "json", "parquet")
     with Progress(_WORK) as progress:
         lake = place.open(progress)
         if estimate:
             from analytics_lib.engines.trino import Statement
 
-            return _say_estimate(lake.estimate(scans=Statement(text, origin).scans, **days))
+            return _say(lake.estimate(scans=Statement(text, origin).scans, **days).text())
         asked = lake.period(**days)
         between: dict[str, Any] = {"start": asked.start, "end": asked.end, "origin": origin}
-        if output is not None and output.suffix == ".parquet":
-            with out.whole(output) as file:
-                facts = lake.save(text, file, **between, **param)
+        if output is not None and form == "parquet":
+            with out.whole(output) as made:
+                facts = lake.save(text, made, **between, **param)
             return _finish(facts, asked, max_age, f"{output}, {asked}")
         frame = lake.sql(text, **between, **param)
-    out.write(out.frame_text(frame, format_), output)
+    out.write(out.frame_text(frame, form), output)
     return _finish(frame.attrs, asked, max_age, f"{phrases.many(len(frame), 'row')}, {asked}")
 
 
@@ -170,17 +175,15 @@ def run(
     from analytics_lib import render, resources
     from analytics_lib.reports import catalogue
 
-    chosen = list(names) or catalogue.names()
+    chosen = list(dict.fromkeys(names)) or catalogue.names()
     anytime = period.choose(**days, newest=None)
     requests = [catalogue.get(name).request(anytime, param) for name in chosen]
     typed = {key: requests[0].parameters[key] for key in param}
     lake = place.open()
     asked = lake.period(**days)
     if estimate:
-        for name in chosen:
-            click.echo(f"{name}:")
-            _say_estimate(lake.estimate(name, start=asked.start, end=asked.end))
-        return 0
+        bills = ((name, lake.estimate(name, start=asked.start, end=asked.end)) for name in chosen)
+        return _say("\n".join(f"{name}:\n{bill.text()}" for name, bill in bills))
     folder = Path(_with_days(output, asked))
     given = {"data": lake.root if "://" in lake.root else str(Path(lake.root).resolve()), "engine": lake.engine.name,
              "start": asked.start.isoformat(), "end": asked.end.isoformat(), **typed}  # fmt: skip
@@ -189,76 +192,8 @@ def run(
         made = render.run(chosen, folder, given, notebooks=resources.path("notebooks"), progress=progress.named)
     for each in made:
         click.echo(str(each.page))
-    newest = made[0].facts["newest_day"]
-    bill = {
-        "queries": [query for each in made for query in each.facts.get("queries", ())],
-        **{name: sum(each.facts.get(name, 0.0) for each in made) for name in ("cost_usd", "predicted_usd")},
-    }
-    newest = newest and period.parse_date(newest)
-    facts = {**made[0].facts, **bill, "newest_day": newest, "rejected_examples": []}
+    facts = _together([each.facts for each in made])
     return _finish(facts, asked, max_age, f"{phrases.many(len(made), 'report')}, {asked}")
-
-
-@group.command()
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="The lake's root, a new folder.")
-@click.option("--days", default=30, show_default=True, help="How many days.")
-@click.option("--sessions-per-day", default=20, show_default=True, help="Sessions a day on average.")
-@click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
-@click.option("--end", default="2026-01-30", show_default=True, help="The last day, UTC.")
-@click.option("--bytes-per-session", type=int, help="Pad each record with a transcript to about this size.")
-def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str, bytes_per_session: int | None) -> None:
-    """Write a lake of made-up sessions: the same command writes the same bytes, and continues where it was stopped.
-
-    \b
-    Example:  analytics-lib samples --output lake --days 365 --sessions-per-day 1000 --bytes-per-session 5000
-    """
-    from analytics_lib.lake.samples import write_samples
-
-    with Progress("days written") as progress:
-        written = write_samples(
-            output,
-            days=days,
-            sessions_per_day=sessions_per_day,
-            seed=seed,
-            end=period.parse_date(end),
-            bytes_per_session=bytes_per_session,
-            progress=progress,
-        )
-    click.echo(f"{written:,} sessions written to {output}", err=True)
-
-
-@group.command()
-@options.data
-@options.period
-@options.format_of("table", "json")
-@click.option("--strict", is_flag=True, help="Exit with status 1 when a line was rejected.")
-def check(data: str | None, days: dict[str, Any], format_: str, strict: bool) -> int:
-    """The data quality of a lake: what was rejected, mistyped, misplaced, unknown or ignored, and where.
-
-    \b
-    Example:  analytics-lib check --data lake --start 2026-01-01 --end 2026-01-31 --format json
-    """
-    from analytics_lib import settings
-    from analytics_lib.cli import output as out
-    from analytics_lib.lake import files
-    from analytics_lib.lake.quality import check as check_lake
-
-    chosen = settings.load(data)
-    ignored: list[Ignored] = []
-    if chosen.data.startswith("s3://"):
-        root, asked, ignored = _copied(chosen, days)
-    else:
-        root = Path(chosen.data).expanduser()
-        files.sessions_folder(root)
-        asked = period.choose(**days, newest=files.newest_day(root))
-    with Progress("days checked") as progress:
-        quality = check_lake(root, asked, progress)
-    quality.ignored += ignored
-    click.echo(out.quality_text(quality, asked, format_), nl=False)
-    if strict and quality.rejected:
-        click.echo(f"analytics-lib: {phrases.many(len(quality.rejected), 'line')} rejected", err=True)
-        return 1
-    return 0
 
 
 @group.command()
@@ -291,25 +226,8 @@ def doctor(place: "Place", aws: bool, log_group: str | None) -> int:
     return 0 if healthy else 1
 
 
-def _copied(chosen: "Settings", days: dict[str, Any]) -> "tuple[Path, Period, list[Ignored]]":
-    """A copy of those days of a lake on S3, the days, and what lies there that no reader opens."""
-    from analytics_lib.engines import catalog
-    from analytics_lib.engines.s3duckdb import cache_folder
-    from analytics_lib.lake import s3
-    from analytics_lib.lake.sync import sync
-
-    location = s3.Location.parse(chosen.data)
-    asked = period.choose(**days, newest=s3.newest_day(location))
-    with Progress("objects copied") as progress:
-        synced = sync(location, root := cache_folder(location), asked, progress=progress.amounts)
-    with suppress(AwsError):  # whoever may not look at the catalogue does not ask with Athena
-        for day in catalog.days_outside(s3.days(location)[0], chosen.athena.database):
-            click.echo(f"Athena does not see sessions/dt={day}/: run analytics-lib athena setup again", err=True)
-    return root, asked, list(synced.ignored)
-
-
-def _say_estimate(estimate: "Estimate") -> int:
-    click.echo(estimate.text())
+def _say(text: str) -> int:
+    click.echo(text)
     return 0
 
 
@@ -320,13 +238,35 @@ def _with_days(name: str, days: "Period") -> str:
     return name.replace("{start}", days.start.isoformat()).replace("{end}", days.end.isoformat())
 
 
-def _read(file: Path | None) -> str:
-    if str(file) == "-":
-        return sys.stdin.read()
+def _together(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a run of several reports rests on, from their facts.json: the lake's facts are equal, the bills add up."""
+    newest = reports[0]["newest_day"]
+    return {
+        **reports[0],
+        "queries": [query for each in reports for query in each.get("queries", ())],
+        **{name: sum(each.get(name, 0.0) for each in reports) for name in ("cost_usd", "predicted_usd")},
+        "newest_day": newest and period.parse_date(newest),
+        "rejected_examples": [],
+    }
+
+
+def _query(query: str | None, file: Path | None) -> tuple[str, str]:
+    """The text of the query, and what messages call it. Raises UsageError where there is none."""
+    if (query is None) == (file is None):
+        raise UsageError('give a query or --file, e.g.: analytics-lib sql "SELECT COUNT(*) AS n FROM sessions"')
     try:
-        return Path(str(file)).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"the query file {file} cannot be read: {error}") from error
+        if query is not None:
+            text, origin = query, "the query"
+        elif str(file) == "-":
+            text, origin = sys.stdin.read() if sys.stdin else "", "standard input"
+        else:
+            text, origin = Path(str(file)).read_text(encoding="utf-8"), str(file)
+        text.encode()  # bytes of an argument or of standard input that are no UTF-8 have come as surrogates
+    except UnicodeError as error:
+        raise UsageError("the query is no text in UTF-8; write it in that encoding") from error
+    except OSError as error:
+        raise UsageError(f"the query file {file} cannot be read: {error.strerror}") from error
+    return text, origin
 
 
 def _finish(facts: Mapping[str, Any], days: "Period", max_age: int | None, subject: str) -> int:

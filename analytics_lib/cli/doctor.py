@@ -65,12 +65,13 @@ def _lake(place: Place) -> Finding:
 def _catalogue(place: Place) -> Finding:
     try:
         from analytics_lib.engines import catalog
-        from analytics_lib.lake.s3 import Location
 
-        outcome = catalog.status(Location.parse(place.settings.data), place.settings.athena)
+        location, athena = place.location, place.settings.athena
+        outcome = catalog.status(location, athena)
     except (AnalyticsError, ImportError) as error:
         return Finding("athena", False, str(error))
     wrong = [f"{change.kind} {change.name} {change.action}" for change in outcome.changes if change.action != "current"]
     if wrong:
-        return Finding("athena", False, f"{', '.join(wrong)}; run: analytics-lib athena setup")
-    return Finding("athena", True, f"database {place.settings.athena.database}, {len(outcome.changes)} entries current")
+        there = f"--data {location} --database {athena.database} --workgroup {athena.workgroup}"
+        return Finding("athena", False, f"{', '.join(wrong)}; run: analytics-lib athena setup {there}")
+    return Finding("athena", True, f"database {athena.database}, {len(outcome.changes)} entries current")

@@ -1,10 +1,86 @@
-"""The commands that change what lies in a lake: adopting another layout, erasing a session or a caller."""
+"""The commands for what lies in a lake: making samples, checking, adopting another layout, erasing."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from analytics_lib import period
 from analytics_lib.cli import options
 from analytics_lib.cli.progress import Progress
-from analytics_lib.errors import LakeError, UsageError
+from analytics_lib.errors import AwsError, LakeError, UsageError
+from analytics_lib.reports import phrases
+
+if TYPE_CHECKING:
+    from analytics_lib.lake.files import Ignored
+    from analytics_lib.period import Period
+    from analytics_lib.settings import Settings
+
+
+@click.command()
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="The lake's root, a new folder.")
+@click.option("--days", default=30, show_default=True, help="How many days.")
+@click.option("--sessions-per-day", default=20, show_default=True, help="Sessions a day on average.")
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
+@click.option("--end", default="2026-01-30", show_default=True, help="The last day, UTC.")
+@click.option("--bytes-per-session", type=int, help="Pad each record with a transcript to about this size.")
+def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str, bytes_per_session: int | None) -> None:
+    """Write a lake of made-up sessions: the same command writes the same bytes, and continues where it was stopped.
+
+    \b
+    Example:  analytics-lib samples --output lake --days 365 --sessions-per-day 1000 --bytes-per-session 5000
+    """
+    from analytics_lib.lake.samples import write_samples
+
+    with Progress("days written") as progress:
+        written = write_samples(
+            output,
+            days=days,
+            sessions_per_day=sessions_per_day,
+            seed=seed,
+            end=period.parse_date(end),
+            bytes_per_session=bytes_per_session,
+            progress=progress,
+        )
+    click.echo(f"{written:,} sessions written to {output}", err=True)
+
+
+@click.command()
+@options.data
+@options.period
+@options.format_of("table", "json")
+@click.option("--strict", is_flag=True, help="Exit with status 1 when a line was rejected.")
+def check(data: str | None, days: dict[str, Any], format_: str, strict: bool) -> int:
+    """The data quality of a lake: what was rejected, mistyped, misplaced, unknown or ignored, and where.
+
+    \b
+    Example:  analytics-lib check --data lake --start 2026-01-01 --end 2026-01-31 --format json
+    """
+    from analytics_lib import settings
+    from analytics_lib.cli import output as out
+    from analytics_lib.lake import files
+    from analytics_lib.lake.quality import check as check_lake
+
+    chosen = settings.load(data)
+    ignored: list[Ignored] = []
+    if chosen.data.startswith("s3://"):
+        place = chosen.data
+        root, asked, ignored = _copied(chosen, days)
+    else:
+        place = str(root := Path(chosen.data).expanduser())
+        files.sessions_folder(root)
+        asked = period.choose(**days, newest=files.newest_day(root))
+    with Progress("days checked") as progress:
+        quality = check_lake(root, asked, progress)
+    quality.ignored += ignored
+    click.echo(out.quality_text(quality, asked, format_), nl=False)
+    if format_ == "table":
+        _say_set_aside(place, asked)
+    if strict and quality.rejected:
+        click.echo(f"analytics-lib: {phrases.many(len(quality.rejected), 'line')} rejected", err=True)
+        return 1
+    return 0
 
 
 @click.command()
@@ -37,7 +113,7 @@ def adopt(source: str, root: str, dry_run: bool) -> None:
 @click.argument("session_id", required=False)
 @click.option("--caller", metavar="KEY", help="Instead, all records with this caller_key.")
 @click.option("--thorough", is_flag=True, help="On S3, also open the objects at the keys of other sessions.")
-@options.data
+@options.needed_data
 @options.dry_run
 def erase(session_id: str | None, caller: str | None, thorough: bool, data: str | None, dry_run: bool) -> None:
     """Remove one session's, or one caller's, records from a lake, its rejected lines and its Parquet, for good.
@@ -67,3 +143,36 @@ def erase(session_id: str | None, caller: str | None, thorough: bool, data: str 
     if done.unread:
         named = "\n".join(f"{path}: {reason}" for path, reason in done.unread)
         raise LakeError(printable(f"{len(done.unread)} files could not be looked into:\n{named}", keep="\n"))
+
+
+def _say_set_aside(place: str, days: "Period") -> None:
+    """How many lines delivery rejected on those days, and where they lie: each is a file of its own."""
+    from analytics_lib.cli.output import printable
+    from analytics_lib.lake.stores import store_at
+
+    try:
+        folders = [path.rpartition("/")[0] for path, _ in store_at(place).found("rejected/")]
+    except (AwsError, LakeError) as error:
+        click.echo(printable(f"what delivery set aside is not counted: {error}"), err=True)
+        return
+    if found := sorted(folder for folder in folders if folder.removeprefix("rejected/dt=") in days):
+        where = f"{place.rstrip('/')}/{found[0]}/" + (f" to {found[-1]}/" if found[-1] != found[0] else "")
+        lines = phrases.many(len(found), "line")
+        click.echo(f"\nset aside by delivery, with the reason: {lines} in {printable(where)}")
+
+
+def _copied(chosen: "Settings", days: dict[str, Any]) -> "tuple[Path, Period, list[Ignored]]":
+    """A copy of those days of a lake on S3, the days, and what lies there that no reader opens."""
+    from analytics_lib.engines import catalog
+    from analytics_lib.engines.s3duckdb import cache_folder
+    from analytics_lib.lake import s3
+    from analytics_lib.lake.sync import sync
+
+    location = s3.Location.parse(chosen.data)
+    asked = period.choose(**days, newest=s3.newest_day(location))
+    with Progress("objects copied") as progress:
+        synced = sync(location, root := cache_folder(location), asked, progress=progress.amounts)
+    with suppress(AwsError):  # whoever may not look at the catalogue does not ask with Athena
+        for day in catalog.days_outside(s3.days(location)[0], chosen.athena.database):
+            click.echo(f"Athena does not see sessions/dt={day}/: run analytics-lib athena setup again", err=True)
+    return root, asked, list(synced.ignored)

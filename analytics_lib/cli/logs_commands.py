@@ -38,7 +38,8 @@ def secrets() -> None:
     if os.environ.get("AWS_SESSION_TOKEN"):
         click.echo("AWS_SESSION_TOKEN is set: these keys expire, and LiveKit Cloud takes lasting ones only", err=True)
     click.echo(
-        "the key is to be that of the user whom infra/template.yaml makes for this: the agent can read it", err=True
+        "let it be a key of the user that infra/template.yaml makes for this, and no other: the agent can read it",
+        err=True,
     )
     click.echo(" \\\n  ".join(["lk agent update-secrets", *words]))
 
@@ -53,11 +54,11 @@ def log_group(command: options.Command) -> options.Command:
 @click.command()
 @click.argument("name")
 @log_group
-@options.period
+@options.period_to_today
 @click.option("--timeout", type=click.FloatRange(min=1), default=900, show_default=True, help="Seconds to wait.")
 @options.format_of("table", "json", "csv")
 def insights(name: str, group: str, days: dict[str, Any], timeout: float, format_: str) -> None:
-    """Ask a log group with one of the queries of sql/insights; a name that is none lists them.
+    """Ask a log group with one of the queries of sql/insights; an unknown name lists them.
 
     Without dates, over the 30 days that end today (UTC).
 
@@ -82,8 +83,8 @@ def insights(name: str, group: str, days: dict[str, Any], timeout: float, format
 
 @click.command()
 @log_group
-@options.period
-@options.data
+@options.period_to_today
+@options.needed_data
 @options.dry_run
 def backfill(group: str, days: dict[str, Any], data: str | None, dry_run: bool) -> None:
     """Deliver what a log group holds and the lake lacks: from before delivery began, or after an outage.

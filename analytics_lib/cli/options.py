@@ -1,6 +1,7 @@
 """The options that commands share."""
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -51,8 +52,20 @@ class Place:
         return open_lake(self.data, self.engine, self.athena, progress)
 
 
+def _root(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    if text and re.match("(s3|https?):", text, re.IGNORECASE) and not text.startswith("s3://"):
+        raise click.BadParameter(f"{text!r} is no folder; a place on S3 is written as s3://BUCKET/PREFIX")
+    return text
+
+
+def _data(default: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--data", callback=_root, help=f"A folder or s3:// prefix that holds sessions/dt=YYYY-MM-DD/.{default}"
+    )
+
+
 _PLACE = (
-    click.option("--data", help="A folder or s3:// prefix that holds sessions/dt=YYYY-MM-DD/.  [default: the samples]"),
+    _data("  [default: the samples]"),
     click.option("--engine", type=click.Choice(ENGINES), help="What runs the queries.  [default: duckdb]"),
 )
 _ATHENA = (
@@ -72,7 +85,7 @@ def place(command: Command) -> Command:
 
 def database(command: Command) -> Command:
     """--data and those of Athena's settings that say where it works, as one `place`."""
-    return _with((_PLACE[0], *_ATHENA[:-1]), _gathering(command))
+    return _with((needed_data, *_ATHENA[:-1]), _gathering(command))
 
 
 def athena(command: Command) -> Command:
@@ -102,10 +115,24 @@ def data(command: Command) -> Command:
     return _PLACE[0](command)
 
 
+def needed_data(command: Command) -> Command:
+    """--data of a command that changes what lies there: the samples do not stand in for it."""
+    return _data("")(command)
+
+
 def period(command: Command) -> Command:
     """--start, --end and --last: the days, which the command gets as one `days`."""
+    return _days(command, "the newest with data")
+
+
+def period_to_today(command: Command) -> Command:
+    """As `period`, where today is a day with data."""
+    return _days(command, "today")
+
+
+def _days(command: Command, newest: str) -> Command:
     start = click.option("--start", metavar="DATE", help="The first day, UTC.  [default: 30 days in all]")
-    end = click.option("--end", metavar="DATE", help="The last day, UTC, inclusive.  [default: the newest with data]")
+    end = click.option("--end", metavar="DATE", help=f"The last day, UTC, inclusive.  [default: {newest}]")
     last = click.option("--last", type=int, metavar="N", help="The N days that end yesterday (UTC).")
 
     @functools.wraps(command)
@@ -142,7 +169,7 @@ def parameters(command: Command) -> Command:
         multiple=True,
         metavar="KEY=VALUE",
         callback=_pairs,
-        help="A parameter, e.g. min_team_size=10.",
+        help="A parameter, e.g. min_team_size=10; may be repeated.",
     )(command)
 
 
@@ -161,3 +188,13 @@ def _pairs(context: click.Context, option: click.Parameter, words: tuple[str, ..
 def format_of(*formats: str) -> Callable[[Command], Command]:
     """--format, one of these; the first is the default."""
     return click.option("--format", "format_", type=click.Choice(formats), default=formats[0], show_default=True)
+
+
+def format_or_suffix(command: Command) -> Command:
+    """--format of a result that --output may put into a file; None where the file's suffix is to decide."""
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(("table", "json", "csv")),
+        help="[default: the suffix of --output, if .json or .csv, else table]",
+    )(command)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analytics_lib.errors import OutputError, UsageError
+from analytics_lib.errors import OutputError
 from analytics_lib.reports import phrases
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 _ROWS_ON_A_TERMINAL = 40
 _WIDEST_CELL = 100
+
+
+def by_suffix(output: Path | None, *formats: str) -> str:
+    """The one of the formats that the file's name ends in, else a table."""
+    suffix = output.suffix.removeprefix(".") if output else ""
+    return suffix if suffix in formats else "table"
 
 
 def report_text(found: "Found", tables: Sequence[str], format_: str) -> str:
@@ -131,14 +137,10 @@ def _umask() -> int:
     return mask
 
 
-def write_folder(found: "Found", folder: Path | None) -> None:
+def write_folder(found: "Found", folder: Path) -> None:
     """Put one CSV a table and facts.json into `folder`, all complete. Raises OutputError."""
-    if folder is None:
-        raise UsageError("all tables go to a folder: add --output")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; all tables as CSV need a folder")
-    if folder.suffix == ".csv" and not folder.exists():
-        raise UsageError(f"{folder} would be a folder of all tables; for one table in a file add --table")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".analytics-lib-") as made:

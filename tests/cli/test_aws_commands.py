@@ -57,6 +57,12 @@ def test_setup_lists_what_it_made_and_a_second_one_keeps_it(athena: Callable[...
     assert (second.status, listed(second, "keep"), listed(second, "create")) == (0, MADE, [])
 
 
+def test_the_doctor_names_the_command_that_sets_this_very_place_up(cli: Command, on_s3: str) -> None:
+    done = cli("doctor", "--engine", "athena", "--data", on_s3, *PLACE)
+    assert done.status == 1
+    assert done.out.endswith(f"; run: analytics-lib athena setup --data {on_s3} --database db --workgroup group\n")
+
+
 def test_a_dry_run_shows_every_entry_and_makes_nothing(athena: Callable[..., Done], on_s3: str) -> None:
     done = athena("setup", "--data", on_s3, "--dry-run")
     assert (done.status, listed(done, "create")) == (0, MADE)

@@ -1,12 +1,14 @@
 """`analytics-lib check`: the contract's JSON, a page of text, and --strict."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.wild import lake_of, session
+from tests.slow_s3 import SlowS3
+from tests.wild import lake_of, session, write
 
 DAYS = ("--start", "2026-01-31", "--end", "2026-02-01")
 
@@ -55,6 +57,67 @@ def test_the_text_names_every_kind_of_finding(cli: Any, lake: Path) -> None:
         "fields that the schema does not declare: none\n"
         "\n"
         "files that are not read: none\n"
+    )
+
+
+ASIDE = "\nset aside by delivery, with the reason: "
+REJECTED = {
+    "rejected/dt=2026-01-30/1.json": b"{}\n",
+    "rejected/dt=2026-01-31/2.json": b"{}\n",
+    "rejected/dt=2026-02-01/3.json": b"{}\n",
+    "rejected/dt=2026-02-01/4.json": b"{}\n",
+    "rejected/README": b"",
+}
+
+
+def test_lines_that_delivery_set_aside_on_those_days_are_counted(cli: Any, lake: Path, tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    shutil.copytree(lake, root)
+    without, as_json = cli("check", "--data", root, *DAYS), cli("check", "--data", root, *DAYS, "--format", "json")
+    write(root, REJECTED)
+    assert cli("check", "--data", root, *DAYS).out == (
+        f"{without.out}{ASIDE}3 lines in {root}/rejected/dt=2026-01-31/ to rejected/dt=2026-02-01/\n"
+    )
+    one_day = cli("check", "--data", root, "--start", "2026-01-30", "--end", "2026-01-30")
+    assert one_day.out.endswith(f"\n{ASIDE}1 line in {root}/rejected/dt=2026-01-30/\n")
+    assert cli("check", "--data", root, *DAYS, "--format", "json") == as_json
+    assert cli("check", "--data", root, "--last", "1").out.endswith("files that are not read: none\n")
+
+
+@pytest.fixture
+def on_s3(slow_s3: SlowS3, lake: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SlowS3:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_GLUE", "http://127.0.0.1:1")  # a check does without the catalogue
+    slow_s3.objects |= {f"team/{file.relative_to(lake)}": file.read_bytes() for file in lake.glob("sessions/*/*")}
+    slow_s3.objects |= {f"team/{name}": content for name, content in REJECTED.items()}
+    return slow_s3
+
+
+def test_lines_that_delivery_set_aside_on_s3_are_counted_with_one_listing(cli: Any, on_s3: SlowS3) -> None:
+    asked = []
+    for format_ in ("json", "json", "table"):
+        done = cli("check", "--data", "s3://bucket/team", *DAYS, "--format", format_)
+        asked.append(on_s3.asked.pop(""))
+    where = "s3://bucket/team/rejected/dt=2026-01-31/ to rejected/dt=2026-02-01/"
+    assert (done.status, done.out.endswith(f"\n{ASIDE}3 lines in {where}\n")) == (0, True)
+    assert asked == [asked[0], asked[0], asked[0] + 1]
+
+
+def test_who_may_not_list_what_delivery_set_aside_is_told_so(
+    cli: Any, on_s3: SlowS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = on_s3.answer
+
+    def refusing(target: str) -> tuple[bytes, bool]:
+        if "rejected" in target:
+            on_s3.faults[""] = [403]
+        return answer(target)
+
+    monkeypatch.setattr(on_s3, "answer", refusing)
+    done = cli("check", "--data", "s3://bucket/team", *DAYS)
+    assert (done.status, done.out.endswith("files that are not read: none\n")) == (0, True)
+    assert done.err.startswith(
+        "what delivery set aside is not counted: listing s3://bucket/team/rejected/ failed: AccessDenied: no (action "
     )
 
 

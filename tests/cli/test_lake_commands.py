@@ -77,7 +77,7 @@ def test_files_that_cannot_be_read_are_named_and_fail_the_command(cli: Any, tmp_
         (["erase", "a", "--data", "s3://"], "on S3; write it as s3:"),
         (["adopt", "x"], "Missing argument 'ROOT'"),
         (["adopt", "", "x"], "an empty text names no folder"),
-        (["adopt", "s3://Bad_", "x"], "on S3; write it as s3:"),
+        (["adopt", "s3://Bad_", "x"], "the bucket's name 'Bad_' is not"),
     ],
 )
 def test_wrong_usage_exits_2(cli: Any, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str) -> None:

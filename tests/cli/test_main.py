@@ -11,6 +11,7 @@ from typing import Any
 import click
 import pytest
 
+from analytics_lib.cli import aws_commands
 from analytics_lib.cli.commands import group
 from tests.wild import write
 
@@ -42,6 +43,20 @@ def test_every_option_says_what_it_is_for() -> None:
         if isinstance(option, click.Option) and option.name != "format_"
     ]
     assert [(name, option.name) for name, option in options if not option.help] == []
+
+
+def test_the_samples_stand_in_for_data_only_where_nothing_is_changed() -> None:
+    commands = group.commands | aws_commands.athena.commands
+    options = [(name, option) for name, command in commands.items() for option in command.params]
+    assert {name for name, option in options if option.name == "data" and "the samples" in (option.help or "")} == {
+        "report", "sql", "run", "check", "doctor"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "newest"), [("report", "the newest with data"), ("insights", "today"),
+                                                 ("backfill", "today")])  # fmt: skip
+def test_the_last_day_that_the_help_names_is_that_of_the_command(cli: Any, command: str, newest: str) -> None:
+    assert f"The last day, UTC, inclusive. [default: {newest}]" in " ".join(cli(command, "--help").out.split())
 
 
 def test_no_command_and_an_unknown_one_are_wrong_usage(cli: Any) -> None:

@@ -140,6 +140,52 @@ def test_the_output_file_holds_what_standard_output_would(cli: Any, lake: Path) 
     assert sorted(os.listdir()) == ["link.json", "new.json", "old.json"]
 
 
+RECOVERY_TABLE = (
+    "recovery: Failed calls and what followed them\n"
+    "tool    failures  retried  recovered  last_calls\n"
+    "------  --------  -------  ---------  ----------\n"
+    "search         1        0          0           1\n"
+)
+RECOVERY_CSV = "tool,failures,retried,recovered,last_calls\nsearch,1,0,0,1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "format_", "written"),
+    [
+        ("x.csv", (), RECOVERY_CSV),
+        ("x.txt", (), RECOVERY_TABLE),
+        ("x.parquet", (), RECOVERY_TABLE),
+        ("csv", (), RECOVERY_TABLE),
+        ("x.csv", ("--format", "table"), RECOVERY_TABLE),
+        ("x.json", ("--format", "csv"), RECOVERY_CSV),
+    ],
+)
+def test_the_suffix_of_the_output_decides_its_format_unless_one_is_named(
+    cli: Any, lake: Path, name: str, format_: tuple[str, ...], written: str
+) -> None:
+    words = ("report", "tool_failures", "--data", lake, *DAYS, "--table", "recovery", "--output", name)
+    done = cli(*words, *format_)
+    assert (done.status, done.out, Path(name).read_text(encoding="utf-8")) == (0, "", written)
+
+
+def test_the_suffix_json_gives_the_whole_document(cli: Any, lake: Path) -> None:
+    words = ("report", "lead_funnel", "--data", lake, *DAYS)
+    assert cli(*words, "--output", "x.json").status == 0
+    assert Path("x.json").read_text(encoding="utf-8") == cli(*words, "--format", "json").out
+
+
+@pytest.mark.parametrize("format_", [(), ("--format", "csv")])
+def test_all_tables_do_not_fit_a_csv_file_and_that_is_told_before_the_lake_is_looked_at(
+    cli: Any, format_: tuple[str, ...]
+) -> None:
+    done = cli("report", "lead_funnel", "--data", "missing", "--output", "x.csv", *format_)
+    assert (done.status, done.out, os.listdir()) == (2, "", [])
+    assert done.err == (
+        "analytics-lib: csv is one table: add --table with one of stages, daily, coverage, integrations, leads, "
+        "or --output with a folder\n"
+    )
+
+
 def test_a_pipe_or_device_is_written_to_and_not_replaced(cli: Any, lake: Path) -> None:
     os.mkfifo("pipe")
     reading = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
@@ -312,6 +358,15 @@ def test_a_folder_of_the_future_does_not_hide_a_stale_lake(cli: Any, tmp_path: P
     root = lake_of(tmp_path, session(), session(_timestamp=at("2199-01-01T10:00:00")))
     done = cli("report", "lead_funnel", "--data", root, "--last", 7, "--max-age", 2, "--table", "stages")
     assert (done.status, "The newest day with data is 2026-02-01" in done.err) == (3, True)
+
+
+@pytest.mark.parametrize("data", ["S3://bucket/a", "s3:/bucket/a", "https://bucket.s3.amazonaws.com/a"])
+def test_a_misspelt_place_on_s3_is_not_taken_for_a_folder(cli: Any, data: str) -> None:
+    done = cli("report", "lead_funnel", "--data", data)
+    assert (done.status, done.err.splitlines()[-1]) == (
+        2,
+        f"Error: Invalid value for '--data': '{data}' is no folder; a place on S3 is written as s3://BUCKET/PREFIX",
+    )
 
 
 def test_an_empty_data_option_is_not_taken_for_the_samples(cli: Any) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 DAYS = ("--start", "2026-01-31", "--end", "2026-02-01")
@@ -79,11 +80,52 @@ def test_the_output_goes_to_a_file_and_the_limit_counts(cli: Any, lake: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("name", "format_", "written"),
+    [
+        ("n.csv", (), b"n\n1\n"),
+        ("n.json", (), b'[\n  {\n    "n": 1\n  }\n]\n'),
+        ("n", (), b"n\n-\n1\n"),
+        ("n.json", ("--format", "csv"), b"n\n1\n"),
+        ("n.parquet", ("--format", "table"), b"n\n-\n1\n"),
+    ],
+)
+def test_the_suffix_of_the_output_decides_its_format_unless_one_is_named(
+    cli: Any, lake: Path, name: str, format_: tuple[str, ...], written: bytes
+) -> None:
+    done = cli("sql", "SELECT 1 AS n", "--data", lake, "--output", name, *format_)
+    assert (done.status, done.out, Path(name).read_bytes()) == (0, "", written)
+
+
+def test_the_suffix_parquet_gives_parquet(cli: Any, lake: Path) -> None:
+    done = cli("sql", "SELECT 1 AS n", "--data", lake, *DAYS, "--output", "n.parquet")
+    assert (done.status, done.out) == (0, "")
+    assert done.err.startswith("n.parquet, 2026-01-31 to 2026-02-01: 3 records")
+    assert pq.read_table("n.parquet").to_pylist() == [{"n": 1}]
+
+
+@pytest.mark.parametrize("words", [("SELECT '\udcff'",), ("--file", "-"), ("--file", "latin.sql")])
+def test_a_query_that_is_no_text_is_told(
+    cli: Any, lake: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    Path("latin.sql").write_bytes(b"SELECT '\xff'")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("SELECT '\udcff'"))  # so the byte 0xff comes in
+    done = cli("sql", "--data", lake, *words)
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "analytics-lib: the query is no text in UTF-8; write it in that encoding\n"
+
+
+def test_a_closed_standard_input_holds_no_query(cli: Any, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    done = cli("sql", "--file", "-", "--data", lake)
+    assert (done.status, done.err.startswith("analytics-lib: standard input holds no statement")) == (2, True)
+
+
+@pytest.mark.parametrize(
     ("words", "status", "message"),
     [
         ((), 2, "analytics-lib: give a query or --file"),
         (("SELECT 1", "--file", "x.sql"), 2, "analytics-lib: give a query or --file"),
-        (("--file", "missing.sql"), 2, "analytics-lib: the query file missing.sql cannot be read"),
+        (("--file", "missing.sql"), 2, "analytics-lib: the query file missing.sql cannot be read: No such file or dir"),
         (("DROP VIEW sessions",), 2, "analytics-lib: the query holds DROP; only one reading statement is run"),
         (("COPY sessions TO 'x.csv'",), 2, "analytics-lib: the query holds COPY; only one reading statement is run"),
         (("SELECT 1; SELECT 2",), 2, "analytics-lib: the query holds 2 statements; only one reading statement is run"),
