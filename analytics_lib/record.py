@@ -119,7 +119,7 @@ def _read_part(part: Field | Group, parent: dict[str, object], notice: Notice) -
     if part.repeated:
         return _read_entries(part, value, notice)
     if isinstance(value, dict):
-        return _read_object(part, value, notice)
+        return read_object(part, value, notice)
     if not _is_unknown(value):
         notice(part.name)
     return None
@@ -129,7 +129,8 @@ def _is_unknown(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip(BLANKS))
 
 
-def _read_object(group: Group, value: dict[str, object], notice: Notice) -> dict[str, object]:
+def read_object(group: Group, value: dict[str, object], notice: Notice) -> dict[str, object]:
+    """The group's declared fields with their values as read; `notice` is told the paths of mistyped ones."""
     return {f.name: _read_field(f, value.get(f.name), f"{group.name}.{f.name}", notice) for f in group.fields}
 
 
@@ -141,7 +142,7 @@ def _read_entries(group: Group, value: object, notice: Notice) -> list[dict[str,
     required = [field.name for field in group.fields if field.required]
     entries: list[dict[str, object] | None] = []
     for entry in value:
-        found = _read_object(group, entry, notice) if isinstance(entry, dict) else None
+        found = read_object(group, entry, notice) if isinstance(entry, dict) else None
         if found is None and not _is_unknown(entry):
             notice(group.name)
         complete = found is not None and all(found[name] is not None for name in required)
@@ -236,14 +237,14 @@ def lower_case(text: str) -> str:
     return text.lower() if text.isascii() else "".join(letter.lower()[0] for letter in text)
 
 
-def unknown_fields(document: dict[str, object], record: tuple[Field | Group, ...] = RECORD) -> Iterator[str]:
+def unknown_fields(document: dict[str, object]) -> Iterator[str]:
     """The dotted path of every field that the schema does not declare, once for each time it occurs.
 
     Of an unknown object the topmost key only.
     """
-    parts = {part.name for part in (*record, *MARKS)}
+    parts = {part.name for part in (*RECORD, *MARKS)}
     yield from (name for name in document if name not in parts)
-    for group in (part for part in record if isinstance(part, Group)):
+    for group in (part for part in RECORD if isinstance(part, Group)):
         value = document.get(group.name)
         entries = (value if isinstance(value, list) else []) if group.repeated else [value]
         known = {field.name for field in group.fields}

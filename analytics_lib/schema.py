@@ -20,25 +20,8 @@ class Kind(enum.Enum):
     TEXTS = ("array of strings", "VARCHAR[]", "array(varchar)", "array<string>")
     INSTANT = ("-", "TIMESTAMP", "timestamp(3)", "timestamp")
 
-    @property
-    def json_type(self) -> str:
-        """The JSON type's name, for people."""
-        return self.value[0]
-
-    @property
-    def sql_type(self) -> str:
-        """The type of a view's column on DuckDB."""
-        return self.value[1]
-
-    @property
-    def trino_type(self) -> str:
-        """The type of a view's column on Athena, which speaks Trino's SQL."""
-        return self.value[2]
-
-    @property
-    def glue_type(self) -> str:
-        """The type of a table's column in Glue's catalogue."""
-        return self.value[3]
+    def __init__(self, json_type: str, sql_type: str, trino_type: str, glue_type: str) -> None:
+        self.json_type, self.sql_type, self.trino_type, self.glue_type = json_type, sql_type, trino_type, glue_type
 
 
 TEXT, INTEGER, NUMBER, FLAG, TEXTS, INSTANT = Kind
@@ -194,19 +177,14 @@ def _session_details(record: tuple[Field | Group, ...]) -> Iterator[Column]:
             yield _column(part)
 
 
-def call_columns(record: tuple[Field | Group, ...] = RECORD) -> tuple[Column, ...]:
+def call_columns() -> tuple[Column, ...]:
     """The columns of the view `tool_calls`: one row a call."""
-    calls = _calls(record)
-    details = (_column(field, calls.name) for field in calls.fields)
+    details = (_column(field, TOOL_CALLS.name) for field in TOOL_CALLS.fields)
     return (*_SHARED, _ENDED, _CALL_INDEX, *details, _OUTCOME)
 
 
-def _calls(record: tuple[Field | Group, ...]) -> Group:
-    return next(part for part in record if isinstance(part, Group) and part.repeated)
-
-
-def record_columns(record: tuple[Field | Group, ...] = RECORD) -> tuple[Column | Group, ...]:
+def record_columns() -> tuple[Column | Group, ...]:
     """The columns of `records`, one row a record with its calls in one array; the last is `dt`, the partition."""
-    details = (column for column in _session_details(record) if column not in _CALL_COUNTS)
+    details = (column for column in _session_details(RECORD) if column not in _CALL_COUNTS)
     dt, session_id = _SHARED
-    return (session_id, _STARTED, _ENDED, *details, _calls(record), dt)
+    return (session_id, _STARTED, _ENDED, *details, TOOL_CALLS, dt)

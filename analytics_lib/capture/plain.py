@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import date, time
 from typing import Any
 
-from analytics_lib.schema import IDENTITY
+from analytics_lib.record import read_object
+from analytics_lib.schema import IDENTITY, SIGNALS, Kind
 
 # Container runtimes split a line at about 16 kB; LiveKit's envelope around the record takes the rest of 15 kB.
 LONGEST_RECORD = 14_000
@@ -72,6 +73,18 @@ def readable(value: object) -> str:
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
         return text.encode("utf-8", "replace").decode("utf-8")
     return f"<{type(value).__name__} that cannot be shown>"
+
+
+def typed(signals: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The known signals as the schema types them, and the names of those that it cannot type: they stay as they are."""
+    given = {name: value for name, value in signals.items() if value is not None}
+    odd = set(given.keys() - {field.name for field in SIGNALS.fields})
+    for field in SIGNALS.fields:
+        if field.kind is Kind.TEXTS and isinstance(given.get(field.name), str):
+            given[field.name] = [given[field.name]]
+    read = read_object(SIGNALS, given, lambda path: odd.add(path.split(".")[-1]))
+    fitting = {name: value for name, value in read.items() if name in given.keys() - odd and value is not None}
+    return given | fitting, sorted(odd)
 
 
 def fitted(record: dict[str, Any], limit: int = LONGEST_RECORD) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 from analytics_lib import record as reading
 from analytics_lib.capture import posting
 from analytics_lib.capture.calls import Call, Rule, found_by, query_of
-from analytics_lib.capture.plain import CUT, LONGEST_RECORD, Plain, fitted, readable, size
+from analytics_lib.capture.plain import CUT, LONGEST_RECORD, Plain, fitted, readable, size, typed
 from analytics_lib.capture.posting import Post
 from analytics_lib.capture.redaction import personal
-from analytics_lib.schema import IDENTITY, SIGNALS, Kind
 
 MESSAGE = "session analytics"
 _CLOSE_SECONDS = 2.0  # how long a job's shutdown waits for a session that is still closing
@@ -91,13 +90,10 @@ class Recorder:
         self._started = time.monotonic()
         self._listen("close", self._on_close)
         self._join_job()
-        for event, handler in {
-            "agent_state_changed": self._know_caller,
-            "conversation_item_added": self._on_item,
-            "tool_execution_updated": self._on_tool_update,
-            "function_tools_executed": self._on_tools_executed,
-        }.items():
-            self._listen(event, handler)
+        self._listen("agent_state_changed", self._know_caller)
+        self._listen("conversation_item_added", self._on_item)
+        self._listen("tool_execution_updated", self._on_tool_update)
+        self._listen("function_tools_executed", self._on_tools_executed)
 
     @_quietly
     def _listen(self, event: str, handler: Any) -> None:
@@ -112,8 +108,7 @@ class Recorder:
             self._names["_session_id"] = self._names["_session_id"] or job.job.room.name
             self._names["agent_name"] = self._names["agent_name"] or job.job.agent_name
             self._names["room_id"] = job.job.room.sid
-            room, name = job.job.room, job.job.agent_name
-            self._repeated = {"room": room.name, "room_id": room.sid, "agent_name": name}
+            self._repeated = {"room": job.job.room.name, "room_id": job.job.room.sid, "agent_name": job.job.agent_name}
 
     @_quietly
     def found(self, found: bool, context: Any = None) -> None:
@@ -185,20 +180,12 @@ class Recorder:
 
     @_quietly
     def _typed_signals(self) -> dict[str, Any]:
-        """The signals as the schema types them; what it cannot type stays as it is, and a warning names it."""
         plain = Plain()
-        given = {name: value for name, value in plain(dict(self.signals)).items() if value is not None}
+        signals, odd = typed(plain(dict(self.signals)))
         self._cut |= plain.cut
-        for field in SIGNALS.fields:
-            if field.kind is Kind.TEXTS and isinstance(given.get(field.name), str):
-                given[field.name] = [given[field.name]]
-        odd = set(given.keys() - {field.name for field in SIGNALS.fields})
-        identity = {field.name: field.examples[0] for field in IDENTITY}
-        read = reading.read(identity | {SIGNALS.name: given}, lambda path: odd.add(path.split(".")[-1])) or {}
         if odd:
-            _LOG.warning("signals that the schema does not know in this form, kept as they are: %s", sorted(odd))
-        typed = {name: value for name, value in read[SIGNALS.name].items() if name in given and value is not None}
-        return {name: value if name in odd else typed.get(name, value) for name, value in given.items()}
+            _LOG.warning("signals that the schema does not know in this form, kept as they are: %s", odd)
+        return signals
 
     @_quietly
     def _metrics(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO, Protocol
 
 _SMALL_FILE_BYTES = 1 << 16  # a larger buffer costs more than the second read of a larger file
@@ -21,13 +22,17 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def blocks(name: str, folder: int) -> Iterator[list[bytes]]:
-    """The file's lines in order, without their ends, a block of lines at a time.
+def numbered(name: str, folder: int) -> Iterator[tuple[int, bytes]]:
+    """The file's lines in order, without their ends, each with its number from 1.
 
     `name` is opened relative to the descriptor `folder`: with hundreds of thousands of small files, resolving whole
     paths costs more than reading. Nothing comes out of a `.gz` that cannot be decompressed whole.
     Raises UnreadableFile.
     """
+    return enumerate(chain.from_iterable(_blocks(name, folder)), 1)
+
+
+def _blocks(name: str, folder: int) -> Iterator[list[bytes]]:
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
         try:
@@ -52,10 +57,7 @@ def blocks(name: str, folder: int) -> Iterator[list[bytes]]:
 
 
 def _whole_lines(data: bytes) -> list[bytes]:
-    if b"\r" not in data and data.find(b"\n") in (
-        -1,
-        len(data) - 1,
-    ):  # one record a file: no need to search twice
+    if b"\r" not in data and data.find(b"\n") in (-1, len(data) - 1):  # one record a file: no need to search twice
         return [data.removesuffix(b"\n")]
     return data.splitlines()
 

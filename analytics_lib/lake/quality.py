@@ -9,41 +9,29 @@ from typing import Any, cast
 from analytics_lib import record
 from analytics_lib.errors import LakeError
 from analytics_lib.lake.files import Ignored, day_folders, days_within, files_of_day, open_day
-from analytics_lib.lake.lines import UnreadableFile, blocks
+from analytics_lib.lake.lines import UnreadableFile, numbered
 from analytics_lib.period import Period
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedLine:
-    """A line that is no session record though it should be one; line 0 stands for a whole file."""
-
-    file: str
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Misplaced:
-    """A record in the folder of another day than the one on which its session ended."""
-
-    file: str
-    line: int
-    dt: str
-    belongs_to: str
 
 
 @dataclass(slots=True)
 class Quality:
-    """What lies in the folders of a period. Values are counted line by line, before copies are folded."""
+    """What lies in the folders of a period. Values are counted line by line, before copies are folded.
+
+    `misplaced` are records in the folder of another day than the one on which their session ended.
+    """
 
     files: int = 0
     records: int = 0
     duplicates: int = 0
-    rejected: list[RejectedLine] = field(default_factory=list)
+    rejected: list[dict[str, object]] = field(default_factory=list)
     mistyped: Counter[str] = field(default_factory=Counter)
-    misplaced: list[Misplaced] = field(default_factory=list)
+    misplaced: list[dict[str, object]] = field(default_factory=list)
     unknown_fields: Counter[str] = field(default_factory=Counter)
     ignored: list[Ignored] = field(default_factory=list)
+
+    def reject(self, file: str, line: int, reason: Exception) -> None:
+        """Note a line that is no session record though it should be one; line 0 stands for a whole file."""
+        self.rejected.append({"file": file, "line": line, "reason": str(reason)})
 
     def document(self, period: Period) -> dict[str, Any]:
         """The check as JSON has it."""
@@ -72,31 +60,28 @@ def _check_day(root: Path, day: str, quality: Quality) -> None:
                 quality.files += 1
                 identities += _check_file(folder, name, day, quality)
     except LakeError as error:
-        quality.rejected.append(RejectedLine(f"sessions/dt={day}", 0, str(error)))
+        quality.reject(f"sessions/dt={day}", 0, error)
     different = len(set(identities))
     quality.records += different
     quality.duplicates += len(identities) - different
 
 
 def _check_file(folder: int, name: str, day: str, quality: Quality) -> Iterator[tuple[str, int]]:
-    file, number = f"sessions/dt={day}/{name}", 0
+    file = f"sessions/dt={day}/{name}"
     try:
-        for block in blocks(name, folder):
-            for line in block:
-                number += 1
-                try:
-                    found = _check_line(line, quality)
-                except record.Rejected as reason:
-                    quality.rejected.append(RejectedLine(file, number, str(reason)))
-                    continue
-                if found is None:
-                    continue
-                session_id, ended = found
-                if (belongs_to := record.day_of(ended)) != day:
-                    quality.misplaced.append(Misplaced(file, number, day, belongs_to))
-                yield session_id, ended
+        for number, line in numbered(name, folder):
+            try:
+                found = _check_line(line, quality)
+            except record.Rejected as reason:
+                quality.reject(file, number, reason)
+                continue
+            if found is None:
+                continue
+            if (belongs_to := record.day_of(found[1])) != day:
+                quality.misplaced.append({"file": file, "line": number, "dt": day, "belongs_to": belongs_to})
+            yield found
     except UnreadableFile as reason:
-        quality.rejected.append(RejectedLine(file, 0, str(reason)))
+        quality.reject(file, 0, reason)
 
 
 def _check_line(line: bytes, quality: Quality) -> tuple[str, int] | None:

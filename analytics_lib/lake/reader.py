@@ -4,8 +4,9 @@ A line that is plainly clean is decoded by msgspec straight into the declared fi
 `analytics_lib.record`, which knows all the rules and gives the reason where it rejects one.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ import msgspec
 from analytics_lib import record
 from analytics_lib.errors import LakeError
 from analytics_lib.lake.files import files_of_day, open_day
-from analytics_lib.lake.lines import UnreadableFile, blocks
+from analytics_lib.lake.lines import UnreadableFile, numbered
 from analytics_lib.lake.tables import Tables
 from analytics_lib.schema import RECORD, Field, Group, Kind
 
@@ -102,18 +103,15 @@ def _read_files(folder: int, names: list[str], day: str, tables: Tables, counts:
 
 def _records(folder: int, name: str, file: str, counts: DayCounts) -> Iterator[tuple[int, Any]]:
     try:
-        number = 0
-        for block in blocks(name, folder):
-            counts.bytes += sum(map(len, block))
-            for line in block:
-                number += 1
-                try:
-                    found = _decode_line(line)
-                except record.Rejected as rejected:
-                    counts.reject(file, number, str(rejected))
-                else:
-                    if found is not None:
-                        yield number, found
+        for number, line in numbered(name, folder):
+            counts.bytes += len(line)
+            try:
+                found = _decode_line(line)
+            except record.Rejected as rejected:
+                counts.reject(file, number, str(rejected))
+            else:
+                if found is not None:
+                    yield number, found
     except UnreadableFile as error:
         counts.reject(file, 0, str(error))
 
@@ -155,24 +153,14 @@ def _folded(folder: int, names: list[str], identities: list[Identity], places: l
     """
     occurrences = Counter(identities)
     rows = {places[row]: row for row, identity in enumerate(identities) if occurrences[identity] > 1}
-    wanted: dict[int, set[int]] = defaultdict(set)
-    for file, line in rows:
-        wanted[file].add(line)
     first: dict[Identity, tuple[bytes, int]] = {}
-    for file, numbers in wanted.items():
-        for number, text in _lines_again(folder, names[file], numbers):
-            row = rows[file, number]
-            candidate = (text.removeprefix(record.BYTE_ORDER_MARK), row)
-            first[identities[row]] = min(first.get(identities[row], candidate), candidate)
+    for file in {file for file, _ in rows}:
+        with suppress(UnreadableFile):  # it vanished since it was read: the copies that are left decide
+            for number, line in numbered(names[file], folder):
+                if (row := rows.get((file, number))) is not None:
+                    candidate = (line.removeprefix(record.BYTE_ORDER_MARK), row)
+                    first[identities[row]] = min(first.get(identities[row], candidate), candidate)
     kept = {identity: row for identity, (_, row) in first.items()}
     for row in rows.values():
         if kept.setdefault(identities[row], row) != row:
             yield row
-
-
-def _lines_again(folder: int, name: str, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
-    try:
-        numbered = enumerate((line for block in blocks(name, folder) for line in block), 1)
-        yield from ((number, line) for number, line in numbered if number in wanted)
-    except UnreadableFile:
-        return  # it vanished since it was read: the copies that are left decide

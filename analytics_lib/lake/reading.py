@@ -121,7 +121,7 @@ def _start(root: Path, days: Sequence[str], prefix: Path) -> "subprocess.Popen[s
     package = str(Path(__file__).parents[2])
     search = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "analytics_lib.lake.worker"],
+        [sys.executable, "-P", "-m", "analytics_lib.lake.reading"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -142,7 +142,14 @@ def _listen(process: "subprocess.Popen[str]", said: "SimpleQueue[dict[str, objec
     said.put(None)
 
 
-def hand_over(batch: Batch, prefix: str) -> dict[str, object]:
+def _work() -> None:
+    """A reading process: days come in on standard input, a line goes out for each batch that was written."""
+    job = json.load(sys.stdin)
+    for number, batch in enumerate(batches(Path(job["root"]), job["days"])):
+        print(json.dumps(_hand_over(batch, f"{job['prefix']}-{number}")), flush=True)
+
+
+def _hand_over(batch: Batch, prefix: str) -> dict[str, object]:
     """Write a batch's tables beside `prefix`; the message that `_handed_over` turns into the batch again."""
     paths = []
     for name, table in (("sessions", batch.sessions), ("calls", batch.calls)):
@@ -158,3 +165,7 @@ def _handed_over(message: dict) -> Batch:  # type: ignore[type-arg]
         tables.append(pa.ipc.open_file(pa.memory_map(path)).read_all())
         os.unlink(path)
     return Batch({day: DayCounts(**counts) for day, counts in message["counts"].items()}, *tables)
+
+
+if __name__ == "__main__":
+    _work()

@@ -18,32 +18,15 @@ if TYPE_CHECKING:
 
 _EDGES = (0.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_COUNTED = ("sessions", "timed_sessions")
 
 
 def _daily(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    return every_row(counted, {"dt": days(request.period)}, _COUNTED)
-
-
-def _hourly(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    return every_row(counted, {"hour": range(24)}, ("sessions",))
-
-
-def _weekdays(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    return every_row(counted, {"weekday": range(1, 8)}, ("sessions",))
+    return every_row(counted, {"dt": days(request.period)}, ("sessions", "timed_sessions"))
 
 
 def _distribution(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
     frame = every_row(counted, {"from_seconds": _EDGES}, ("sessions",))
     return frame.assign(to_seconds=[*_EDGES[1:], None])
-
-
-def _by_stage(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    return every_row(counted, {"stage": STAGES}, ("sessions",))
-
-
-def _close_reasons(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    return with_share(counted, "share", "sessions")
 
 
 def _answer(tables: Frames, request: Request) -> str:
@@ -69,28 +52,12 @@ def _daily_chart(tables: Frames, request: Request) -> Chart:
         finding = (
             f"The seven-day median {went} {phrases.length(last)}; the first full week's was {phrases.length(first)}."
         )
-    with chart("daily", finding, f"Length of sessions by day, {phrases.days(request.period)}") as (
-        figure,
-        axes,
-    ):
+    with chart("daily", finding, f"Length of sessions by day, {phrases.days(request.period)}") as (figure, axes):
         if daily["timed_sessions"].sum():
-            axes.plot(
-                daily["dt"],
-                daily["p90_duration"] / 60,
-                "o",
-                color=figures.GREY,
-                markersize=4,
-                label="90th percentile",
-            )
-            axes.plot(
-                daily["dt"],
-                daily["p50_duration"] / 60,
-                "o",
-                color=figures.SKY,
-                markersize=5,
-                label="median of the day",
-            )
-            axes.plot(daily["dt"], daily["p50_duration_7d"] / 60, color=figures.BLUE, label="median of seven days")
+            day, p90, p50 = daily["dt"], daily["p90_duration"] / 60, daily["p50_duration"] / 60
+            axes.plot(day, p90, "o", color=figures.GREY, markersize=4, label="90th percentile")
+            axes.plot(day, p50, "o", color=figures.SKY, markersize=5, label="median of the day")
+            axes.plot(day, daily["p50_duration_7d"] / 60, color=figures.BLUE, label="median of seven days")
             axes.set_ylabel("minutes")
             axes.set_ylim(bottom=0)
             figures.day_axis(axes, request.period)
@@ -158,10 +125,8 @@ def _stages_chart(tables: Frames, request: Request) -> Chart:
         longest = timed.loc[timed["p50_duration"].idxmax()]
         finding = f"Sessions that end at ‘{longest['stage']}’ run longest: half of them "
         finding += f"{phrases.length(longest['p50_duration'])} or more."
-    with chart("by_stage", finding, f"Median length by stage, {phrases.days(request.period)}", height=3.0) as (
-        figure,
-        axes,
-    ):
+    subtitle = f"Median length by stage, {phrases.days(request.period)}"
+    with chart("by_stage", finding, subtitle, height=3.0) as (figure, axes):
         bars = axes.barh(stages["stage"], stages["p50_duration"].fillna(0) / 60, color=figures.GREEN, height=0.66)
         axes.bar_label(bars, [phrases.length(seconds) for seconds in stages["p50_duration"]], padding=6)
         figures.horizontal(axes, "minutes")
@@ -182,12 +147,17 @@ REPORT = Report(
     tables=(
         Table("summary", "All sessions of the period", _LENGTHS),
         Table("daily", "Lengths by day", f"dt DAY, {_LENGTHS}, p50_duration_7d SECONDS", _daily),
-        Table("hourly", "Lengths by hour of the start", "hour COUNT, sessions COUNT, p50_duration SECONDS", _hourly),
+        Table(
+            "hourly",
+            "Lengths by hour of the start",
+            "hour COUNT, sessions COUNT, p50_duration SECONDS",
+            lambda counted, _: every_row(counted, {"hour": range(24)}, ("sessions",)),
+        ),
         Table(
             "weekdays",
             "Lengths by weekday of the start, 1 Monday to 7 Sunday",
             "weekday COUNT, sessions COUNT, p50_duration SECONDS",
-            _weekdays,
+            lambda counted, _: every_row(counted, {"weekday": range(1, 8)}, ("sessions",)),
         ),
         Table(
             "distribution",
@@ -199,13 +169,13 @@ REPORT = Report(
             "by_stage",
             "Lengths by stage",
             "stage TEXT, sessions COUNT, avg_duration SECONDS, p50_duration SECONDS, p90_duration SECONDS",
-            _by_stage,
+            lambda counted, _: every_row(counted, {"stage": STAGES}, ("sessions",)),
         ),
         Table(
             "close_reasons",
             "Sessions by close reason",
             "close_reason TEXT, sessions COUNT, share RATE, p50_duration SECONDS",
-            _close_reasons,
+            lambda counted, _: with_share(counted, "share", "sessions"),
         ),
     ),
     answer=_answer,

@@ -37,10 +37,6 @@ def _coverage(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
     return frame.assign(share=rate(frame["known"], frame["whole"]))
 
 
-def _integrations(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    return with_rate(counted, "qualified_rate", "qualified", "sessions")
-
-
 def _answer(tables: Frames, request: Request) -> str:
     sessions, signals, qualified, hot = tables["stages"]["sessions"]
     if not sessions:
@@ -67,10 +63,7 @@ def _funnel_chart(tables: Frames, request: Request) -> Chart:
         reached = phrases.percent(narrowest["conversion"])
         finding = f"{phrases.percent(stages['share'].iloc[2])} of sessions qualify; the narrowest step is to "
         finding += f"‘{narrowest['stage']}’, which {reached} of the stage before reach."
-    with chart("funnel", finding, f"Sessions by stage, {phrases.days(request.period)}", height=3.0) as (
-        figure,
-        axes,
-    ):
+    with chart("funnel", finding, f"Sessions by stage, {phrases.days(request.period)}", height=3.0) as (figure, axes):
         bars = axes.barh(stages["stage"], stages["sessions"].astype(int), color=figures.BLUE, height=0.66)
         notes = [f"{phrases.number(row.sessions)} · {phrases.percent(row.share)}" for row in stages.itertuples()]
         axes.bar_label(bars, notes, padding=6)
@@ -89,11 +82,7 @@ def _daily_chart(tables: Frames, request: Request) -> Chart:
         finding = f"{_qualified(later)} of sessions qualified in the second half of the period, "
         finding += f"{_qualified(earlier)} in the first."
     with chart("daily", finding, f"Sessions a day, {phrases.days(request.period)}") as (figure, axes):
-        for stage, colour in (
-            ("sessions", figures.SKY),
-            ("qualified", figures.BLUE),
-            ("hot", figures.ORANGE),
-        ):
+        for stage, colour in (("sessions", figures.SKY), ("qualified", figures.BLUE), ("hot", figures.ORANGE)):
             axes.bar(daily["dt"], daily[stage].astype(int), color=colour, label=stage)
         figures.count_axis(axes, "sessions a day")
         figures.day_axis(axes, request.period)
@@ -126,10 +115,8 @@ def _coverage_chart(tables: Frames, request: Request) -> Chart:
         best, worst = (coverage.loc[coverage["share"].agg(pick)] for pick in ("idxmax", "idxmin"))
         finding = f"The agent learns {best['signal']} most often ({phrases.percent(best['share'])} of sessions) "
         finding += f"and {worst['signal']} least ({phrases.percent(worst['share'])})."
-    with chart("coverage", finding, f"Sessions with a signal, {phrases.days(request.period)}", height=2.8) as (
-        figure,
-        axes,
-    ):
+    subtitle = f"Sessions with a signal, {phrases.days(request.period)}"
+    with chart("coverage", finding, subtitle, height=2.8) as (figure, axes):
         bars = axes.barh(coverage["signal"], coverage["share"].fillna(0), color=figures.GREEN, height=0.66)
         axes.bar_label(bars, [phrases.percent(share) for share in coverage["share"]], padding=6)
         axes.set_xlim(0, 1)
@@ -170,7 +157,7 @@ REPORT = Report(
             "integrations",
             "Sessions by integration",
             f"integration TEXT, sessions COUNT, qualified COUNT, {_BOUNDED_RATE}",
-            _integrations,
+            lambda counted, _: with_rate(counted, "qualified_rate", "qualified", "sessions"),
         ),
         Table(
             "leads",

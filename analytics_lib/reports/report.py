@@ -34,10 +34,8 @@ class Type(Enum):
     TEXTS = ("object", "")  # lists of strings
     FLAG = ("boolean", "")
 
-    @property
-    def dtype(self) -> str:
-        """The pandas dtype."""
-        return self.value[0]
+    def __init__(self, dtype: str, _unit: str) -> None:  # the unit keeps members of one dtype apart
+        self.dtype = dtype
 
 
 @dataclass(frozen=True, slots=True)

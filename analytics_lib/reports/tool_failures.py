@@ -18,10 +18,6 @@ _TOOLS, _QUERIES = 4, 10
 _COLOURS = (figures.RED, figures.BLUE, figures.GREEN, figures.ORANGE)
 
 
-def _by_tool(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
-    return with_rate(counted, "failure_rate", "failures", "calls")
-
-
 def _daily(counted: pd.DataFrame, request: Request) -> pd.DataFrame:
     by_day = counted.groupby("dt", as_index=False)[["calls", "failures"]].sum()
     return _with_failure_rate(every_row(by_day, {"dt": days(request.period)}, ("calls", "failures")))
@@ -74,18 +70,10 @@ def _tools_chart(tables: Frames, request: Request) -> Chart:
         finding += f"{phrases.many(worst['calls'], 'call')}."
     subtitle = f"Failed share of calls, 95 % intervals, {phrases.days(request.period)}"
     with chart("tools", finding, subtitle, height=1.7 + 0.36 * max(len(tools), 3)) as (figure, axes):
-        bounds = [
-            tools["failure_rate"] - tools["failure_rate_low"],
-            tools["failure_rate_high"] - tools["failure_rate"],
-        ]
+        share, names = tools["failure_rate"], figures.labels(tools["tool"])
+        bounds = [share - tools["failure_rate_low"], tools["failure_rate_high"] - share]
         error = {"ecolor": figures.GREY, "capsize": 3, "elinewidth": 1.5}
-        axes.barh(
-            figures.labels(tools["tool"]),
-            tools["failure_rate"],
-            xerr=bounds,
-            color=figures.RED,
-            error_kw=error,
-        )
+        axes.barh(names, share, xerr=bounds, color=figures.RED, error_kw=error)
         figures.horizontal(axes, "failed calls, share of calls")
         figures.percent_axis(axes.xaxis)
     return figure
@@ -98,10 +86,7 @@ def _daily_chart(tables: Frames, request: Request) -> Chart:
     if worst is not None:
         finding = f"{figures.label(worst['tool'])} failed most on {worst['dt'].day} {worst['dt']:%B}: "
         finding += f"{phrases.number(worst['failures'])} of {phrases.many(worst['calls'], 'call')}."
-    with chart("daily", finding, f"Failed calls by tool and day, {phrases.days(request.period)}") as (
-        figure,
-        axes,
-    ):
+    with chart("daily", finding, f"Failed calls by tool and day, {phrases.days(request.period)}") as (figure, axes):
         tools = by_tool.loc[by_tool["failures"] > 0, "tool"].head(_TOOLS)
         below = 0 * daily["failures"].astype(int)
         for tool, name, colour in zip(tools, figures.labels(tools, width=20), _COLOURS, strict=False):
@@ -177,7 +162,7 @@ REPORT = Report(
             "tool TEXT, calls COUNT, empty COUNT, errors COUNT, cancelled COUNT, failures COUNT, failure_rate RATE, "
             "failure_rate_low RATE, failure_rate_high RATE, sessions_affected COUNT, timed_calls COUNT, "
             "p50_duration_ms MILLISECONDS, p95_duration_ms MILLISECONDS",
-            _by_tool,
+            lambda counted, _: with_rate(counted, "failure_rate", "failures", "calls"),
         ),
         Table("daily", "Calls and failures by day", f"dt DAY, {_FAILURES}", _daily, counted_in="tool_daily"),
         Table("tool_daily", "Calls and failures by tool and day", f"dt DAY, tool TEXT, {_FAILURES}", _tool_daily),

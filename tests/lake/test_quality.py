@@ -88,8 +88,8 @@ def test_a_copy_in_another_day_s_folder_is_another_record_and_is_named(tmp_path:
     write(tmp_path, {f"{DAY}/a.json": line(), "sessions/dt=2026-02-02/a.json": line()})
     found = check(tmp_path, PERIOD)
     assert (found.records, found.duplicates) == (2, 0)
-    assert [(each.file, each.belongs_to) for each in found.misplaced] == [
-        ("sessions/dt=2026-02-02/a.json", "2026-02-01")
+    assert found.misplaced == [
+        {"file": "sessions/dt=2026-02-02/a.json", "line": 1, "dt": "2026-02-02", "belongs_to": "2026-02-01"}
     ]
 
 
