@@ -1,6 +1,7 @@
 """What holds for every test: no setting of whoever runs them, and no clock that decides."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -11,6 +12,8 @@ from tests.slow_s3 import slow_s3
 
 __all__ = ["_moto", "_stack", "bucket", "local_athena", "moto_server", "slow_s3"]
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; what tests start would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 

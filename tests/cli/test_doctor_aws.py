@@ -91,7 +91,7 @@ def test_a_way_that_works_is_told_station_by_station(stack: Stack, monkeypatch: 
     stack.has_group()
     stack.has_filter()
     stack.has_function(monkeypatch)
-    stack.logged(NOW - timedelta(minutes=30))
+    stack.logged(NOW - timedelta(hours=5))
     stack.logged(NOW, "starting worker")
     stack.stored()
     stack.counted(Invocations=12, Errors=0)
@@ -102,7 +102,7 @@ def test_a_way_that_works_is_told_station_by_station(stack: Stack, monkeypatch: 
     assert found == {
         "log group": (True, f"{stack.group}, kept 30 days"),
         "subscription filter": (True, f"records to {stack.stream}"),
-        "session lines": (True, "the last one is 30 minutes old"),
+        "session lines": (True, "the last one is 5 hours old"),
         "delivery function": (True, f"{stack.function}: 12 invocations, 0 errors in 24 hours"),
     }
 
