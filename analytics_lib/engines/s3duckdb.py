@@ -45,7 +45,7 @@ class SyncedEngine(DuckDBEngine):
         if not any(other.covers(period) and now - at < _FRESH_SECONDS for other, at in self._synced.items()):
             told = self._progress
             objects = (lambda done, total, *_: told(done, total)) if told else None
-            sync(self.location, self.root, period, progress=objects)
+            sync(self.location, self.root, period, in_cache=True, progress=objects)
             self._synced[period] = time.monotonic()
         super()._load(period)
 

@@ -29,6 +29,7 @@ class Copy(NamedTuple):
 
 
 Copies = dict[str, Copy]  # by the name of the file
+_UNKNOWN = Copy("", "", -1)
 
 
 class Plan(NamedTuple):
@@ -39,17 +40,24 @@ class Plan(NamedTuple):
     unwanted: set[str]
 
 
-def plan(location: Location, root: Path, day: str, objects: Iterable[Stored]) -> Plan:
-    """How the day becomes these objects. Raises OutputError where a file that sync did not bring is in the way."""
-    before, sizes = read(root, day), _sizes(day_folder(root, day))
+def plan(location: Location, root: Path, day: str, objects: Iterable[Stored], *, in_cache: bool = False) -> Plan:
+    """How the day becomes these objects. Raises OutputError where a file that sync did not bring is in the way.
+
+    `in_cache`: every file of the day is sync's own, whatever is remembered of it.
+    """
+    folder = day_folder(root, day)
+    before, sizes = read(root, day), _sizes(folder)
+    if in_cache:
+        before = dict.fromkeys(sizes, _UNKNOWN) | before
     planned = Plan({}, [], set())
     for file, stored in _named(objects):
         planned.copies[file] = copy = Copy(stored.name, stored.etag, stored.size)
         if file in sizes and file not in before:
             raise OutputError(
-                f"{day_folder(root, day) / file} was not brought by sync, and a copy of "
-                f"{location.url(f'sessions/dt={day}/{stored.name}')} belongs there; "
-                "nothing was changed in it. Move it away, or choose another folder"
+                f"{folder / file} was not brought by sync, and a copy of "
+                f"{location.url(f'sessions/dt={day}/{stored.name}')} belongs there; nothing was changed in it. "
+                f"Move it away, or all of {folder} if {_file(root, day)} was lost or damaged, and repeat the command; "
+                "or choose another folder"
             )
         if before.get(file) != copy or sizes.get(file) != stored.size:
             planned.missing.append(copy)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TextIO
 
 from analytics_lib.errors import LakeError, OutputError, UsageError
-from analytics_lib.lake import copies, s3, transfer
+from analytics_lib.lake import copies, files, s3, transfer
 from analytics_lib.lake.copies import STATE, Copy, Plan
 from analytics_lib.lake.files import Ignored
 from analytics_lib.lake.s3 import Day, Location, Stored
@@ -67,11 +67,13 @@ def sync(
     *,
     fraction: float = 1.0,
     dry_run: bool = False,
+    in_cache: bool = False,
     progress: Progress | None = None,
 ) -> Synced:
     """Make `root` hold the period's sessions, or that fraction of them: the same sessions each time.
 
     The fraction is chosen by a hash of the session's id. With `dry_run` nothing is written, only counted.
+    With `in_cache` every file of `root` is taken for sync's own, so that what it remembers may be lost there.
     Raises UsageError for a fraction that is none, LakeError where S3 holds no lake, an object vanishes or another
     sync does not end, AwsError, OutputError where `root` cannot be written or holds something else; what is complete
     by then is kept.
@@ -80,15 +82,15 @@ def sync(
         raise UsageError(f"{fraction} is no fraction of the sessions; give a number above 0, at most 1")
     there, outside = s3.days(location)
     days = [day for day in there if day in period]
-    work = _Work(location, root, fraction, progress or _quiet)
+    work = _Work(location, root, fraction, in_cache, progress or _quiet)
     with _output_errors(root):
         if dry_run:
-            _claim(root, location, fraction)
+            _claim(root, location, fraction, in_cache)
             for _ in work.plans(days, period):
                 pass
         else:
             with held(root, aloud=progress is not None) as unfinished:
-                copies.write_whole(root / STATE / "source.json", _claim(root, location, fraction))
+                copies.write_whole(root / STATE / "source.json", _claim(root, location, fraction, in_cache))
                 work.run(days, period, unfinished)
     work.done.ignored = (*outside, *work.done.ignored)
     return work.done
@@ -97,10 +99,11 @@ def sync(
 class _Work:
     """One run: it counts into `done` what is to be fetched, then fetches it."""
 
-    def __init__(self, location: Location, root: Path, fraction: float, progress: Progress) -> None:
+    def __init__(self, location: Location, root: Path, fraction: float, in_cache: bool, progress: Progress) -> None:
         self.location = location
         self.root = root
         self.fraction = fraction
+        self.in_cache = in_cache
         self.progress = progress
         self.done = Synced()
 
@@ -123,10 +126,11 @@ class _Work:
 
     def plans(self, there: list[str], period: Period) -> Iterator[tuple[str, Plan]]:
         """What is to become of the period's days, those on S3 and those that once were there; it is counted."""
-        gone = {day for day in copies.days(self.root) if day in period}.difference(there)
+        once = chain(copies.days(self.root), files.day_folders(self.root)[0] if self.in_cache else ())
+        gone = {day for day in once if day in period}.difference(there)
         for listed in chain((Day(day, ()) for day in sorted(gone)), s3.list_days(self.location, there)):
             objects = [each for each in listed.objects if self.fraction == 1 or _share(each) < self.fraction]
-            plan = copies.plan(self.location, self.root, listed.day, objects)
+            plan = copies.plan(self.location, self.root, listed.day, objects, in_cache=self.in_cache)
             done = self.done
             done.objects += len(plan.copies)
             done.bytes += sum(copy.size for copy in plan.copies.values())
@@ -164,15 +168,24 @@ def _share(stored: Stored) -> float:
     return int.from_bytes(digest[:6]) / (1 << 48)
 
 
-def _claim(root: Path, location: Location, fraction: float) -> str:
+def _claim(root: Path, location: Location, fraction: float, in_cache: bool) -> str:
     """What says that `root` holds copies of this. Raises OutputError where it holds copies of something else."""
     asked = {"source": str(location), "fraction": float(fraction)}
+    is_asked = f"{location} (fraction {asked['fraction']})"
+    file = root / STATE / "source.json"
     try:
-        held = json.loads((root / STATE / "source.json").read_bytes())
+        held = json.loads(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        held = asked
-    if held != asked:
-        is_held, is_asked = (f"{each.get('source')} (fraction {each.get('fraction')})" for each in (held, asked))
+        held = None
+    if not isinstance(held, dict) or held.keys() != asked.keys():
+        if copies.days(root) and not in_cache:
+            raise OutputError(
+                f"{root} holds copies, and {file}, which says of what, is missing or damaged; nothing was changed. "
+                f"Choose another folder for copies of {is_asked}; or, if that is what these are, write "
+                f"{json.dumps(asked)} into {file} and repeat the command"
+            )
+    elif held != asked:
+        is_held = f"{held['source']} (fraction {held['fraction']})"
         raise OutputError(f"{root} holds copies of {is_held}; choose another folder for copies of {is_asked}")
     return json.dumps(asked, indent=2) + "\n"
 

@@ -75,6 +75,29 @@ def test_the_cache_outlives_the_process_and_only_the_days_of_the_period_are_fetc
     assert sorted(slow_s3.asked.values()) == [1, 8]  # each asks for the days, the day, and the newest day
 
 
+@pytest.mark.parametrize("damaged", [None, "", "[]", '{"room-1'])
+def test_days_whose_memory_was_lost_are_fetched_again(slow_s3: SlowS3, damaged: str | None) -> None:
+    put(slow_s3, "agents/", "room-1", "room-2")
+    slow_s3.objects["agents/sessions/dt=2026-02-02/a.json"] = b"{}"
+    engine = SyncedEngine(Location("bucket", "agents"))
+    engine.counts(Period(DAY, date(2026, 2, 2)))
+    for path in (".sync/source.json", ".sync/days/2026-02-01.json", ".sync/days/2026-02-02.json"):
+        file = engine.root / path
+        file.unlink() if damaged is None else file.write_text(damaged)
+    kept, gone = (key(session(_session_id=room)) for room in ("room-1", "room-2"))
+    (engine.root / kept).write_bytes(b"x" * len(slow_s3.objects[f"agents/{kept}"]))
+    del slow_s3.objects[f"agents/{gone}"], slow_s3.objects["agents/sessions/dt=2026-02-02/a.json"]
+    put(slow_s3, "agents/", "room-3")
+
+    again = SyncedEngine(Location("bucket", "agents"))
+    assert again.counts(Period(DAY, date(2026, 2, 2))).records == 2
+    held = {str(path.relative_to(engine.root)): path.read_bytes() for path in engine.root.glob("sessions/*/*")}
+    assert {f"agents/{path}": content for path, content in held.items()} == slow_s3.objects
+    slow_s3.asked.clear()
+    assert rooms(open_lake("s3://bucket/agents", "duckdb")) == ["room-1", "room-3"]
+    assert set(slow_s3.asked) == {""}
+
+
 def test_lakes_of_every_place_and_endpoint_have_caches_of_their_own(
     slow_s3: SlowS3, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

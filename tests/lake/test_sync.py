@@ -272,9 +272,46 @@ def test_where_the_memory_of_copies_is_lost_they_are_nobodys_to_change(slow_s3: 
     sync(LAKE, tmp_path, FEBRUARY)
     (tmp_path / f".sync/days/{DAY}.json").write_text('{"a.json": ["a.json"')
     slow_s3.objects |= {key("a.json"): b"2"}
-    with pytest.raises(OutputError, match=r"a\.json was not brought by sync"):
+    with pytest.raises(OutputError) as error:
         sync(LAKE, tmp_path, FEBRUARY)
+    folder = tmp_path / f"sessions/dt={DAY}"
+    assert str(error.value) == (
+        f"{folder}/a.json was not brought by sync, and a copy of s3://bucket/{key('a.json')} belongs there; nothing "
+        f"was changed in it. Move it away, or all of {folder} if {tmp_path}/.sync/days/{DAY}.json was lost or damaged, "
+        "and repeat the command; or choose another folder"
+    )
     assert there(tmp_path) == {f"{DAY}/a.json": b"1"}
+    folder.rename(tmp_path / "away")
+    sync(LAKE, tmp_path, FEBRUARY)
+    assert there(tmp_path) == {f"{DAY}/a.json": b"2"}
+
+
+@pytest.mark.parametrize("damaged", [None, "", "[]", "7", "null", "{}", '{"source": "s3://bucket/agents"}', "\0"])
+def test_where_it_is_lost_of_what_the_copies_are_none_is_changed(
+    slow_s3: SlowS3, tmp_path: Path, damaged: str | None
+) -> None:
+    slow_s3.objects |= many(20)
+    sync(LAKE, tmp_path, FEBRUARY)
+    source = tmp_path / ".sync/source.json"
+    source.unlink() if damaged is None else source.write_text(damaged)
+    for dry_run in (True, False):
+        with pytest.raises(OutputError) as error:
+            sync(LAKE, tmp_path, FEBRUARY, fraction=0.1, dry_run=dry_run)
+        assert str(error.value) == (
+            f"{tmp_path} holds copies, and {source}, which says of what, is missing or damaged; nothing was changed. "
+            "Choose another folder for copies of s3://bucket/agents (fraction 0.1); or, if that is what these are, "
+            f'write {{"source": "s3://bucket/agents", "fraction": 0.1}} into {source} and repeat the command'
+        )
+    assert len(there(tmp_path)) == 20
+    source.write_text('{"source": "s3://bucket/agents", "fraction": 1.0}')
+    assert sync(LAKE, tmp_path, FEBRUARY) == Synced(objects=20, bytes=40)
+
+
+@pytest.mark.parametrize("damaged", ["", "[]"])
+def test_a_damaged_source_of_no_copies_is_written_anew(slow_s3: SlowS3, tmp_path: Path, damaged: str) -> None:
+    slow_s3.objects |= {key("a.json"): b"1"}
+    write(tmp_path, {".sync/source.json": damaged.encode()})
+    assert sync(LAKE, tmp_path, FEBRUARY).downloaded == 1
 
 
 @pytest.fixture
