@@ -1,6 +1,7 @@
 """Where data comes from and what runs the queries: a flag wins over the environment, that over analytics.toml."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -60,7 +61,7 @@ def load(
     environment: Mapping[str, str] = os.environ,
     folder: Path | None = None,
 ) -> Settings:
-    """The settings in force. Raises SettingsError for a file or value that cannot be used.
+    """The settings in force. Raises SettingsError for a file or value that cannot be used, UsageError for no place.
 
     These arguments (`athena`: fields of Athena, None where not given), else the variables ANALYTICS_DATA, _ENGINE,
     _DATABASE, _WORKGROUP, _CATALOG, _OUTPUT, _MAX_USD and _FRESH, else analytics.toml in `folder` (the working
@@ -76,10 +77,13 @@ def load(
     chosen = {name: _first(given.get(name), environment.get(_variable(name)), written.get(name)) for name in _KNOWN}
     if (chosen["engine"] or ENGINES[0]) not in ENGINES:
         raise SettingsError(f"there is no engine {chosen['engine']!r}; there are {', '.join(ENGINES)}")
+    root = str(chosen["data"] or samples())
+    if re.match("(s3|https?):", root, re.IGNORECASE) and not root.startswith("s3://"):
+        raise UsageError(f"{root!r} is no data folder; a place on S3 is written as s3://BUCKET/PREFIX")
     typed: dict[str, Any] = {
         field.name: _typed(field.name, chosen[field.name], field.default) for field in fields(Athena)
     }
-    return Settings(str(chosen["data"] or samples()), str(chosen["engine"] or ENGINES[0]), Athena(**typed))
+    return Settings(root, str(chosen["engine"] or ENGINES[0]), Athena(**typed))
 
 
 def _variable(name: str) -> str:

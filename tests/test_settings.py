@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analytics_lib import resources
-from analytics_lib.errors import SettingsError
+from analytics_lib.errors import SettingsError, UsageError
 from analytics_lib.settings import Settings, load
 
 ENVIRONMENT = {"ANALYTICS_DATA": "from-environment", "ANALYTICS_ENGINE": "athena"}
@@ -82,3 +82,15 @@ def test_an_unknown_engine_is_refused_wherever_it_stands(tmp_path: Path) -> None
         load(engine="presto", environment={}, folder=tmp_path)
     with pytest.raises(SettingsError, match="there is no engine 'presto'"):
         load(environment={"ANALYTICS_ENGINE": "presto"}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("place", ["S3://bucket/a", "s3:/bucket/a", "https://bucket.s3.amazonaws.com/a"])
+def test_a_misspelt_place_on_s3_is_refused_wherever_it_stands(tmp_path: Path, place: str) -> None:
+    said = f"^'{place}' is no data folder; a place on S3 is written as s3://BUCKET/PREFIX$"
+    with pytest.raises(UsageError, match=said):
+        load(place, environment={}, folder=tmp_path)
+    with pytest.raises(UsageError, match=said):
+        load(environment={"ANALYTICS_DATA": place}, folder=tmp_path)
+    with pytest.raises(UsageError, match=said):
+        load(environment={}, folder=file(tmp_path, f'data = "{place}"'))
+    assert load("s3://bucket/a", environment={}, folder=tmp_path).data == "s3://bucket/a"

@@ -81,6 +81,8 @@ def report(
     definition = catalogue.get(name)
     definition.request(period.choose(**days, newest=None), param)
     chosen = [definition.table(table).name] if table else [each.name for each in definition.tables]
+    if output and output.suffix == ".parquet":
+        raise UsageError(f"report writes table, json or csv, not Parquet: give {output} another suffix")
     form = format_ or out.by_suffix(output, "csv", "json")
     every = form == "csv" and not table
     if every and (output is None or (output.suffix == ".csv" and not output.is_dir())):
@@ -127,6 +129,8 @@ def sql(
     from analytics_lib.cli import output as out
 
     text, origin = _query(query, file)
+    if format_ and output and output.suffix == ".parquet":
+        raise UsageError(f"a .parquet file holds Parquet: leave out --format, or give {output} another suffix")
     form = format_ or out.by_suffix(output, "csv", "json", "parquet")
     with Progress(_WORK) as progress:
         lake = place.open(progress)

@@ -75,8 +75,7 @@ def check(data: str | None, days: dict[str, Any], format_: str, strict: bool) ->
         quality = check_lake(root, asked, progress)
     quality.ignored += ignored
     click.echo(out.quality_text(quality, asked, format_), nl=False)
-    if format_ == "table":
-        _say_set_aside(place, asked)
+    _say_set_aside(place, asked)
     if strict and quality.rejected:
         click.echo(f"analytics-lib: {phrases.many(len(quality.rejected), 'line')} rejected", err=True)
         return 1
@@ -124,6 +123,7 @@ def erase(session_id: str | None, caller: str | None, thorough: bool, data: str 
     Example:  analytics-lib erase room_abc123 --data s3://bucket/prefix --dry-run
               analytics-lib erase --caller c_5f2b90 --data lake
     """
+    from analytics_lib import settings
     from analytics_lib.cli.output import printable
     from analytics_lib.engines import erasure
     from analytics_lib.lake.erase import Subject
@@ -132,8 +132,9 @@ def erase(session_id: str | None, caller: str | None, thorough: bool, data: str 
     subject = Subject.of(session_id, caller)
     if not data:
         raise UsageError("say where to erase: --data ROOT, a folder or s3:// prefix that holds sessions/")
+    store = store_at(settings.load(data).data)
     with Progress("files read") as progress:
-        done = erasure.erase(store_at(data), subject, thorough=thorough, dry_run=dry_run, progress=progress)
+        done = erasure.erase(store, subject, thorough=thorough, dry_run=dry_run, progress=progress)
     for what, path, lines in done.places:
         click.echo(printable(f"{what:<8} {path}  ({lines} line{'s' if lines != 1 else ''})"))
     removed = f"{'would remove' if dry_run else 'removed'} {done.lines:,} lines; files concerned: {len(done.places):,}"
@@ -146,7 +147,7 @@ def erase(session_id: str | None, caller: str | None, thorough: bool, data: str 
 
 
 def _say_set_aside(place: str, days: "Period") -> None:
-    """How many lines delivery rejected on those days, and where they lie: each is a file of its own."""
+    """Say on standard error how many lines delivery rejected on those days, and where: each is a file of its own."""
     from analytics_lib.cli.output import printable
     from analytics_lib.lake.stores import store_at
 
@@ -158,7 +159,7 @@ def _say_set_aside(place: str, days: "Period") -> None:
     if found := sorted(folder for folder in folders if folder.removeprefix("rejected/dt=") in days):
         where = f"{place.rstrip('/')}/{found[0]}/" + (f" to {found[-1]}/" if found[-1] != found[0] else "")
         lines = phrases.many(len(found), "line")
-        click.echo(f"\nset aside by delivery, with the reason: {lines} in {printable(where)}")
+        click.echo(f"set aside by delivery, with the reason: {lines} in {printable(where)}", err=True)
 
 
 def _copied(chosen: "Settings", days: dict[str, Any]) -> "tuple[Path, Period, list[Ignored]]":
@@ -171,7 +172,7 @@ def _copied(chosen: "Settings", days: dict[str, Any]) -> "tuple[Path, Period, li
     location = s3.Location.parse(chosen.data)
     asked = period.choose(**days, newest=s3.newest_day(location))
     with Progress("objects copied") as progress:
-        synced = sync(location, root := cache_folder(location), asked, progress=progress.amounts)
+        synced = sync(location, root := cache_folder(location), asked, in_cache=True, progress=progress.amounts)
     with suppress(AwsError):  # whoever may not look at the catalogue does not ask with Athena
         for day in catalog.days_outside(s3.days(location)[0], chosen.athena.database):
             click.echo(f"Athena does not see sessions/dt={day}/: run analytics-lib athena setup again", err=True)

@@ -1,7 +1,6 @@
 """The options that commands share."""
 
 import functools
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -52,16 +51,8 @@ class Place:
         return open_lake(self.data, self.engine, self.athena, progress)
 
 
-def _root(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
-    if text and re.match("(s3|https?):", text, re.IGNORECASE) and not text.startswith("s3://"):
-        raise click.BadParameter(f"{text!r} is no folder; a place on S3 is written as s3://BUCKET/PREFIX")
-    return text
-
-
 def _data(default: str) -> Callable[[Command], Command]:
-    return click.option(
-        "--data", callback=_root, help=f"A folder or s3:// prefix that holds sessions/dt=YYYY-MM-DD/.{default}"
-    )
+    return click.option("--data", help=f"A folder or s3:// prefix that holds sessions/dt=YYYY-MM-DD/.{default}")
 
 
 _PLACE = (

@@ -154,7 +154,6 @@ RECOVERY_CSV = "tool,failures,retried,recovered,last_calls\nsearch,1,0,0,1\n"
     [
         ("x.csv", (), RECOVERY_CSV),
         ("x.txt", (), RECOVERY_TABLE),
-        ("x.parquet", (), RECOVERY_TABLE),
         ("csv", (), RECOVERY_TABLE),
         ("x.csv", ("--format", "table"), RECOVERY_TABLE),
         ("x.json", ("--format", "csv"), RECOVERY_CSV),
@@ -166,6 +165,13 @@ def test_the_suffix_of_the_output_decides_its_format_unless_one_is_named(
     words = ("report", "tool_failures", "--data", lake, *DAYS, "--table", "recovery", "--output", name)
     done = cli(*words, *format_)
     assert (done.status, done.out, Path(name).read_text(encoding="utf-8")) == (0, "", written)
+
+
+@pytest.mark.parametrize("format_", [(), ("--format", "json")])
+def test_a_parquet_file_is_refused_before_the_lake_is_looked_at(cli: Any, format_: tuple[str, ...]) -> None:
+    done = cli("report", "lead_funnel", "--data", "missing", "--output", "r.parquet", *format_)
+    assert (done.status, done.out, os.listdir()) == (2, "", [])
+    assert done.err == ("analytics-lib: report writes table, json or csv, not Parquet: give r.parquet another suffix\n")
 
 
 def test_the_suffix_json_gives_the_whole_document(cli: Any, lake: Path) -> None:
@@ -360,12 +366,13 @@ def test_a_folder_of_the_future_does_not_hide_a_stale_lake(cli: Any, tmp_path: P
     assert (done.status, "The newest day with data is 2026-02-01" in done.err) == (3, True)
 
 
-@pytest.mark.parametrize("data", ["S3://bucket/a", "s3:/bucket/a", "https://bucket.s3.amazonaws.com/a"])
-def test_a_misspelt_place_on_s3_is_not_taken_for_a_folder(cli: Any, data: str) -> None:
-    done = cli("report", "lead_funnel", "--data", data)
-    assert (done.status, done.err.splitlines()[-1]) == (
+@pytest.mark.parametrize("words", [("report", "lead_funnel"), ("check",), ("erase", "room-1"), ("athena", "setup")])
+def test_a_misspelt_place_on_s3_is_not_taken_for_a_folder(cli: Any, words: tuple[str, ...]) -> None:
+    done = cli(*words, "--data", "S3://bucket/a")
+    assert (done.status, done.out, done.err) == (
         2,
-        f"Error: Invalid value for '--data': '{data}' is no folder; a place on S3 is written as s3://BUCKET/PREFIX",
+        "",
+        "analytics-lib: 'S3://bucket/a' is no data folder; a place on S3 is written as s3://BUCKET/PREFIX\n",
     )
 
 

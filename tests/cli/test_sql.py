@@ -86,7 +86,6 @@ def test_the_output_goes_to_a_file_and_the_limit_counts(cli: Any, lake: Path) ->
         ("n.json", (), b'[\n  {\n    "n": 1\n  }\n]\n'),
         ("n", (), b"n\n-\n1\n"),
         ("n.json", ("--format", "csv"), b"n\n1\n"),
-        ("n.parquet", ("--format", "table"), b"n\n-\n1\n"),
     ],
 )
 def test_the_suffix_of_the_output_decides_its_format_unless_one_is_named(
@@ -101,6 +100,15 @@ def test_the_suffix_parquet_gives_parquet(cli: Any, lake: Path) -> None:
     assert (done.status, done.out) == (0, "")
     assert done.err.startswith("n.parquet, 2026-01-31 to 2026-02-01: 3 records")
     assert pq.read_table("n.parquet").to_pylist() == [{"n": 1}]
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "csv"])
+def test_a_parquet_file_of_another_format_is_refused_before_the_lake_is_looked_at(cli: Any, format_: str) -> None:
+    done = cli("sql", "SELECT 1 AS n", "--data", "missing", "--format", format_, "--output", "n.parquet")
+    assert (done.status, done.out, list(Path().iterdir())) == (2, "", [])
+    assert done.err == (
+        "analytics-lib: a .parquet file holds Parquet: leave out --format, or give n.parquet another suffix\n"
+    )
 
 
 @pytest.mark.parametrize("words", [("SELECT '\udcff'",), ("--file", "-"), ("--file", "latin.sql")])
