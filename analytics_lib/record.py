@@ -54,7 +54,8 @@ def parse_json(line: bytes, number: Callable[[str], object] = float) -> object:
     except UnicodeEncodeError:
         raise Rejected("not JSON: an unpaired surrogate escape") from None
     except json.JSONDecodeError as error:
-        raise Rejected(f"not JSON: {error.msg} at character {error.pos + 1}") from None
+        reason = error.msg.removesuffix(" at")  # "Unterminated string starting at"
+        raise Rejected(f"not JSON: {reason} at character {error.pos + 1}") from None
     except RecursionError:
         raise Rejected("not readable: nested too deeply") from None
     return document

@@ -103,7 +103,7 @@ class AthenaEngine:
             if found[origin].nested:
                 from analytics_lib.engines import results
 
-                predicted.require_below(self._athena.max_usd, times=2)
+                predicted.require_below(self._athena.max_usd, nested=True)
                 again = trino.with_json(shown[origin], found[origin].nested, ordered=statement.ordered) + as_it_lies
                 found[origin] = results.unnested(found[origin], self.execute(again, origin))
         return {origin: found[origin] for origin in asked}
@@ -121,7 +121,7 @@ class AthenaEngine:
         from analytics_lib.engines import unload
 
         result = unload.to_file(shown, self.location, path, lambda statement: self.execute(statement, origin))
-        return replace(result, predicted_usd=predicted.expected.usd / predicted.queries)
+        return replace(result, predicted_usd=statement.scans * predicted.expected.usd / predicted.queries)
 
     def counts(self, period: Period) -> Counts:
         """What the raw lines of the period's days hold: as counted when a day was compacted, else by a query."""
@@ -164,7 +164,7 @@ class AthenaEngine:
                         self._progress(len(found), len(statements))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                running.stop()
+                threading.Thread(target=running.stop).start()  # where no second signal interrupts it
                 raise
         return found
 
@@ -241,7 +241,7 @@ class _Running:
         with self._lock:
             self._stopped, running = True, set(self._ids)
         for query_id in running:
-            self._stop(query_id)
+            threading.Thread(target=self._stop, args=(query_id,)).start()
 
     def _stop(self, query_id: str) -> None:
         with suppress(Exception):  # whatever went wrong first is what is told

@@ -33,7 +33,7 @@ _LISTINGS = 3
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The objects of a day that readers open: digest of their names, ETags and sizes; bytes; how many."""
+    """A day's raw objects: digest and number of those that readers take, bytes of all that a query opens."""
 
     digest: str
     bytes: int
@@ -216,7 +216,7 @@ class _Run:
         # the place makes the text one of its own: no earlier result may be reused
         counted = self._execute(f"{line_counts.sql(days)}\n-- for {place}", origin)
         fresh = self.listed(day for day in {*days, *self.folders()} if days[0] <= day <= days[-1])
-        changed = [day for day in days if fresh[day] != self.known[day]]
+        changed = [day for day in days if fresh[day].digest != self.known[day].digest]
         parquet = generations.written(self.location, place, unloaded)
         lines = {
             row.dt: (int(row.records), int(row.rejected), int(row.duplicates)) for row in counted.frame.itertuples()

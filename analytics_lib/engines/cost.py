@@ -11,6 +11,7 @@ from analytics_lib.lake.s3 import Day
 from analytics_lib.period import Period
 from analytics_lib.prices import Prices
 
+_LISTS_OF_NONE = 2  # Trino looks a second time whether a place without objects is there
 _Day = tuple[int, int]  # its bytes and objects
 
 
@@ -51,9 +52,15 @@ class Estimate:
             f"  expected  {self.expected}\n  JSON      {self.json}\n  Parquet   {parquet}"
         )
 
-    def require_below(self, max_usd: float, times: int = 1) -> None:
-        """Raise CostError where the queries, asked that many times, may cost more than `max_usd`."""
-        if self.expected.usd * times <= max_usd:
+    def require_below(self, max_usd: float, *, nested: bool = False) -> None:
+        """Raise CostError where the queries, or twice as many with `nested` columns, may cost more than `max_usd`."""
+        if nested and 2 * self.expected.usd > max_usd:
+            raise CostError(
+                "nested columns are asked for a second time, as JSON, which may come to "
+                f"{2 * self.expected.usd:.4f} USD in all, above the ceiling of {max_usd:g} USD: select scalars, or "
+                "allow more with --max-usd"
+            )
+        if self.expected.usd <= max_usd:
             return
         cheaper = "ask for fewer days with --start and --end"
         if self.compacted_days < len(self.period):
@@ -71,7 +78,7 @@ class Estimate:
 def estimate(listed: Iterable[Day], state: State, period: Period, queries: int, prices: Prices) -> Estimate:
     """What that many queries over the period cost at most; `listed` are its days with objects that are not compacted.
 
-    Each query lists every day of the period (1 LIST for 1,000 objects, and for a day without any), gets every object
+    Each query lists every day of the period (1 LIST for 1,000 objects, 2 for a day without any), gets every object
     once and scans all of its bytes: a JSON line is billed whole, whichever fields are read; of Parquet, whose columns
     are read one by one, this is the upper bound. Then
 
@@ -87,7 +94,7 @@ def estimate(listed: Iterable[Day], state: State, period: Period, queries: int, 
     is_parquet = [(day.bytes, day.objects) for day in compacted]
     raw, told = [(0, 0)] * (len(days) - len(in_parquet)), [state.first_day, state.watermark]
     for place, day in enumerate(listed):
-        raw[place] = (day.bytes, len(day.objects))
+        raw[place] = (day.bytes, day.opened)
         told.append(day.digest)
     told += [day.location for day in compacted]
     shrunk = _shrunk(raw, state)
@@ -120,6 +127,6 @@ def _shrunk(days: list[_Day], state: State) -> list[_Day] | None:
 
 def _scan(days: list[_Day], queries: int, prices: Prices) -> Scan:
     read, gets = sum(day[0] for day in days), sum(day[1] for day in days)
-    lists = sum(s3.lists(objects) for _, objects in days)
+    lists = sum(s3.lists(objects) if objects else _LISTS_OF_NONE for _, objects in days)
     usd = queries * (prices.query_usd(read) + prices.requests_usd(gets, lists))
     return Scan(queries * read, queries * gets, queries * lists, usd)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\r\n]*|/\*.*?\*/) | (?P<text>'(?:[^']|'')*') | (?P<name>"(?:[^"]|"")*")
-      | (?P<number>[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?) | (?P<word>\w+) | (?P<sign>.)""",
+      | (?P<number>[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?) | (?P<word>(?a:\w+)) | (?P<sign>.)""",
     re.DOTALL | re.VERBOSE,
 )
 _WITH = ("WITH", "RECURSIVE")

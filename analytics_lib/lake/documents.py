@@ -35,7 +35,9 @@ def documents(content: bytes) -> Iterator[tuple[Any, str]]:
     except UnicodeDecodeError as error:
         raise Rejected(f"not valid UTF-8 at byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
-        raise Rejected(f"not JSON: {error.msg} at line {error.lineno}, character {error.colno}") from None
+        raise Rejected(
+            f"not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, character {error.colno}"
+        ) from None
     except RecursionError:
         raise Rejected("not readable: nested too deeply") from None
 

@@ -74,16 +74,25 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day's folder: the objects to read, by name, and what else lies there."""
+    """A day's folder: the objects to read, by name, and what else lies there.
+
+    `others`: number and bytes of ignored objects that a query on Athena opens all the same, before the view drops them.
+    """
 
     day: str
     objects: tuple[Stored, ...]
     ignored: tuple[Ignored, ...] = ()
+    others: tuple[int, int] = (0, 0)
+
+    @property
+    def opened(self) -> int:
+        """How many objects a query on Athena opens."""
+        return len(self.objects) + self.others[0]
 
     @property
     def bytes(self) -> int:
-        """The size of all objects to read."""
-        return sum(each.size for each in self.objects)
+        """The size of all objects that a query on Athena opens."""
+        return sum(each.size for each in self.objects) + self.others[1]
 
     @property
     def digest(self) -> str:
@@ -135,15 +144,25 @@ def lists(objects: int) -> int:
 
 def list_day(location: Location, day: str) -> Day:
     """What lies in a day's folder. Raises AwsError where it cannot be listed."""
-    return _day(day, dict(_listed(location, f"sessions/dt={day}/")))
+    return _day(day, all_below(location, f"sessions/dt={day}/"))
 
 
-def _day(day: str, listed: Mapping[str, Stored | None]) -> Day:
-    problems = {name: "a sub-folder" if stored is None else name_problem(name) for name, stored in listed.items()}
-    ignored = [Ignored(f"sessions/dt={day}/{name.rstrip('/')}", why) for name, why in sorted(problems.items()) if why]
-    return Day(
-        day, tuple(stored for name, stored in sorted(listed.items()) if stored and not problems[name]), tuple(ignored)
-    )
+def _day(day: str, found: Iterable[Stored]) -> Day:
+    objects: list[Stored] = []
+    problems: dict[str, str] = {}
+    others: list[int] = []
+    for each in found:
+        name, slash, _ = each.name.partition("/")
+        problem = "a sub-folder" if slash else name_problem(name)
+        if not problem:
+            objects.append(each)
+        elif each.name:  # some tools make an object for the folder itself
+            problems[name + slash] = problem
+            if not any(part.startswith(("_", ".")) for part in each.name.split("/")):
+                others.append(each.size)
+    ignored = [Ignored(f"sessions/dt={day}/{name.rstrip('/')}", why) for name, why in sorted(problems.items())]
+    objects.sort(key=lambda each: each.name)
+    return Day(day, tuple(objects), tuple(ignored), (len(others), sum(others)))
 
 
 def list_days(location: Location, days: Iterable[str]) -> Iterator[Day]:
@@ -172,13 +191,12 @@ def _told_at_once(location: Location, wanted: Sequence[str]) -> list[Day]:
     prefix = location.key("sessions/dt=")
     asked = {"Bucket": location.bucket, "Prefix": prefix, "StartAfter": f"{prefix}{wanted[0]}/"}
     page = next(iter(_pages(location, asked)))
-    found: dict[str, dict[str, Stored | None]] = {day: {} for day in wanted}
+    found: dict[str, list[Stored]] = {day: [] for day in wanted}
     day = ""
     for stored in _contents(page, prefix):
-        day, _, name = stored.name.partition("/")
-        folder, slash, _ = name.partition("/")
-        if name and day in found:
-            found[day][folder + slash] = None if slash else replace(stored, name=name)
+        day, slash, name = stored.name.partition("/")
+        if slash and day in found:
+            found[day].append(replace(stored, name=name))
     return [_day(each, found[each]) for each in wanted if not page["IsTruncated"] or f"{each}/" < f"{day}/"]
 
 

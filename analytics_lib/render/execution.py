@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 10.0  # for kernels to stop their queries on the server
 _MARKER = "papermill-error-cell-tag"
 
 

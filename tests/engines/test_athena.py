@@ -24,7 +24,7 @@ from botocore.awsrequest import AWSResponse
 
 import analytics_lib
 from analytics_lib import aws
-from analytics_lib.engines import catalog, frames
+from analytics_lib.engines import athena, catalog, frames
 from analytics_lib.errors import QueryError
 from analytics_lib.lake.s3 import Location
 from analytics_lib.workspace import Lake
@@ -454,6 +454,38 @@ def on_trino(lake: Lake, mark: str) -> list[str]:
     engine: Any = opened(lake.engine.location, fresh=True).engine  # type: ignore[attr-defined]
     sql = f"{told[:-1]}' || '{mark[4:]}%'"
     return list(engine.execute(sql, "a look at the server").frame["state"])
+
+
+class _Interrupting:
+    """Interrupts the import of what makes frames, twice, once a query has been started."""
+
+    def __init__(self, started: list[str]) -> None:
+        self.started = started
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "analytics_lib.engines.results":
+            while not self.started:
+                time.sleep(0.01)
+            for _ in range(2):
+                signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_while_pandas_loads_stops_the_query(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark, started = f"mark{uuid.uuid4().hex}", []
+    engine: Any = opened(lake.engine.location, fresh=True).engine  # type: ignore[attr-defined]
+    on_trino(lake, mark)
+    monkeypatch.delitem(sys.modules, "analytics_lib.engines.results")
+    monkeypatch.delattr("analytics_lib.engines.results")
+    add = athena._Running.add
+    monkeypatch.setattr(athena._Running, "add", lambda running, query: (add(running, query), started.append(query)))
+    with monkeypatch.context() as importing, pytest.raises(KeyboardInterrupt):
+        importing.setattr(sys, "meta_path", [_Interrupting(started), *sys.meta_path])
+        engine.execute(ENDLESS.replace(" n ", f" {mark} "), "a query without an end")
+    (query,) = aws.client("athena").batch_get_query_execution(QueryExecutionIds=started)["QueryExecutions"]
+    assert query["Status"]["State"] == "CANCELLED"
+    until = time.monotonic() + 5
+    while set(on_trino(lake, mark)) - {"FAILED"}:  # so Trino calls what was cancelled, if it ever began
+        assert time.monotonic() < until
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

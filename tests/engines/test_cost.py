@@ -39,9 +39,22 @@ def scan(size: int, gets: int, lists: int, usd: float) -> Scan:
 def test_every_query_reads_all_objects_of_the_raw_days() -> None:
     listed, period = listing(d02=[6 * MB, 6 * MB], d04=[100]), days("2026-01-02", "2026-01-05")
     found = cost.estimate(listed, NOTHING_COMPACTED, period, 3, PRICES)
-    # Two of the four days have no folder: they are listed all the same. A query scans 13 whole MB.
-    expected = scan(3 * 12_000_100, 9, 12, 3 * (13 * 5e-6 + 3 * 0.0004 + 4 * 0.005))
+    # Two of the four days have no folder: they are listed all the same, twice. A query scans 13 whole MB.
+    expected = scan(3 * 12_000_100, 9, 18, 3 * (13 * 5e-6 + 3 * 0.0004 + 6 * 0.005))
     assert (found.expected, found.json, found.parquet, found.compacted_days) == (expected, expected, None, 0)
+
+
+def test_what_readers_ignore_is_read_by_athena_all_the_same() -> None:
+    listed = [Day("2026-01-02", (Stored("a.json", "etag", MB),), (), others=(2, 30 * MB))]
+    found = cost.estimate(listed, NOTHING_COMPACTED, days("2026-01-02", "2026-01-02"), 1, PRICES)
+    assert found.expected == scan(31 * MB, 3, 1, 31 * 5e-6 + 3 * 0.0004 + 0.005)
+
+
+def test_nested_columns_must_stay_below_the_ceiling_twice() -> None:
+    found = cost.estimate(listing(d02=[1]), NOTHING_COMPACTED, days("2026-01-02", "2026-01-02"), 1, PRICES)
+    found.require_below(0.011, nested=True)
+    with pytest.raises(CostError, match=r"may come to 0\.0109 USD in all, above the ceiling of 0\.0108 USD: select"):
+        found.require_below(0.0108, nested=True)
 
 
 def test_a_query_costs_ten_megabytes_at_least() -> None:
@@ -81,12 +94,12 @@ def test_an_estimate_reads_as_sentences() -> None:
 
 def test_above_the_ceiling_nothing_is_run_and_the_ways_out_are_told() -> None:
     found = cost.estimate(listing(d02=[1]), NOTHING_COMPACTED, days("2026-01-02", "2026-01-03"), 100, PRICES)
-    found.require_below(1.1)
+    found.require_below(1.6)
     with pytest.raises(CostError) as refused:
         found.require_below(1.0)
     assert str(refused.value) == (
-        "100 queries over 2026-01-02 to 2026-01-03 (days: 2, compacted: 0) may read 0.1 kB, 100 GET and 200 LIST "
-        "requests, 1.0450 USD. That is above the ceiling of 1 USD, so nothing was run: ask for fewer days with --start "
+        "100 queries over 2026-01-02 to 2026-01-03 (days: 2, compacted: 0) may read 0.1 kB, 100 GET and 300 LIST "
+        "requests, 1.5450 USD. That is above the ceiling of 1 USD, so nothing was run: ask for fewer days with --start "
         "and --end, read Parquet after: analytics-lib compact s3://BUCKET/PREFIX, or allow more with --max-usd"
     )
 

@@ -158,6 +158,12 @@ def test_nested_columns_come_as_json_in_the_order_of_the_query() -> None:
         "WITH lines AS (SELECT 1) SELECT * FROM db.lines",
         "SELECT 1 FROM (WITH lines AS (SELECT 1) TABLE lines), lines",
         "SELECT 1 WHERE 1 IN (SELECT 1 FROM sessions ORDER BY 1, 2) UNION SELECT 2 FROM sessions, lines",
+        "WITH RECURSIVE lines (a) AS (SELECT a FROM (WITH lines AS (TABLE lines) SELECT a FROM lines)) TABLE lines",
+        "WITH RECURSIVE lines (a) AS (WITH b AS (SELECT * FROM lines), lines AS (SELECT 1) TABLE b) TABLE lines",
+        "WITH RECURSIVE records (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM records WHERE n < 3) TABLE records",
+        'SELECT * FROM "lines$partitions"',
+        'SELECT * FROM analytics."sessions$x"',
+        "WITH record\u017f AS (SELECT 1 AS a) SELECT * FROM records",
     ],
 )
 def test_what_would_show_other_days_is_refused(sql: str) -> None:
@@ -183,7 +189,7 @@ def test_what_would_show_other_days_is_refused(sql: str) -> None:
         "SHOW CREATE TABLE lines",
         "DESCRIBE analytics.sessions",
         'WITH lines AS (SELECT 1 AS n), "Records" (n) AS (TABLE LINES) SELECT 1 FROM lines, (records)',
-        "WITH RECURSIVE records (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM records WHERE n < 3) TABLE records",
+        "WITH RECURSIVE days (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM days WHERE n < 3) TABLE days",
         "SELECT 1 FROM (WITH lines AS (SELECT 1) SELECT 1 FROM (SELECT 2 FROM lines))",
     ],
 )

@@ -109,7 +109,7 @@ def test_what_cannot_be_adopted_is_named_with_the_reason_and_the_rest_is_adopted
         ("sessions/a/ms.json", 0, "`_timestamp` is 1738000000123, not in seconds since 1970; milliseconds?"),
         ("sessions/a/nan.json", 0, "not JSON: NaN is no number"),
         ("sessions/a/notes.txt", 0, "its name ends in none of .json .jsonl .ndjson, nor these with .gz"),
-        ("sessions/a/torn.json", 0, "not JSON: Unterminated string starting at at line 3, character 2"),
+        ("sessions/a/torn.json", 0, "not JSON: Unterminated string starting at line 3, character 2"),
         ("sessions/a/utf8.json", 0, "not valid UTF-8 at byte 36"),
         ("sessions/dt=2025-01-27/nameless.json", 0, "`_session_id` is missing"),
     ]  # fmt: skip

@@ -97,6 +97,7 @@ def test_the_objects_of_a_day_are_those_that_a_reader_of_files_takes(slow_s3: Sl
                 ),
                 Ignored("sessions/dt=2026-02-01/x.json", "a sub-folder"),
             ),
+            (3, sum(map(len, ("a.txt", "x.json/inner.json", "x.json/another.json")))),
         ),
         Day("2026-02-02", ()),
     ]
