@@ -135,10 +135,10 @@ def erase(session_id: str | None, caller: str | None, thorough: bool, data: str 
     store = store_at(settings.load(data).data)
     with Progress("files read") as progress:
         done = erasure.erase(store, subject, thorough=thorough, dry_run=dry_run, progress=progress)
-    for what, path, lines in done.places:
-        click.echo(printable(f"{what:<8} {path}  ({lines} line{'s' if lines != 1 else ''})"))
-    removed = f"{'would remove' if dry_run else 'removed'} {done.lines:,} lines; files concerned: {len(done.places):,}"
-    click.echo(removed if done.places else "nothing was found")
+    for what, path, count in done.places:
+        click.echo(printable(f"{what:<8} {path}  ({phrases.many(count, 'line')})"))
+    lines = f"{'would remove' if dry_run else 'removed'} {phrases.many(done.lines, 'line')}"
+    click.echo(f"{lines}; files concerned: {len(done.places):,}" if done.places else "nothing was found")
     for note in done.notes:
         click.echo(printable(note), err=True)
     if done.unread:

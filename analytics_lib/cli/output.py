@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analytics_lib.errors import OutputError
+from analytics_lib.errors import OutputError, UsageError
 from analytics_lib.reports import phrases
 
 if TYPE_CHECKING:
@@ -24,8 +24,13 @@ _WIDEST_CELL = 100
 
 
 def by_suffix(output: Path | None, *formats: str) -> str:
-    """The one of the formats that the file's name ends in, else a table."""
+    """The one of the formats that the file's name ends in, else a table. Raises UsageError for x.html and the like."""
     suffix = output.suffix.removeprefix(".") if output else ""
+    if suffix not in ("", "txt", *formats):
+        raise UsageError(
+            f"{output} does not say what to write: end it in .{', .'.join(formats)} or .txt, or add --format; "
+            "pages and figures come from: analytics-lib run"
+        )
     return suffix if suffix in formats else "table"
 
 

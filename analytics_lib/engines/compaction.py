@@ -179,7 +179,7 @@ class _Run:
         usd = _SCANS * sum(map(self._prices.query_usd, sizes)) + self._requests_usd(waiting)
         if usd > self._athena.max_usd:
             raise CostError(
-                f"compacting {len(waiting)} days may cost {usd:.2f} USD, above the ceiling of "
+                f"compacting {len(waiting)} days may cost {usd:.4f} USD, above the ceiling of "
                 f"{self._athena.max_usd:g} USD, so nothing was run: take fewer days with --until, or allow more "
                 f"with --max-usd"
             )

@@ -114,7 +114,9 @@ class DuckDBEngine:
 
     def estimate(self, period: Period, queries: int) -> NoReturn:
         """Raises UsageError: nothing is billed here."""
-        raise UsageError("an estimate is about Athena: DuckDB reads local files, and nobody bills that")
+        raise UsageError(
+            "an estimate is about Athena, which bills its queries: add --engine athena and --data s3://BUCKET/PREFIX"
+        )
 
     def _table(self, sql: str, period: Period, origin: str) -> pa.Table:
         with self._lock:

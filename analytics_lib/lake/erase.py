@@ -201,7 +201,7 @@ def _synced(store: Folder | Bucket) -> Path | None:
     if not store.root.exists():
         raise LakeError(f"there is no folder {store}; name the lake by the folder that holds sessions/: --data ROOT")
     files.sessions_folder(store.root)
-    return store.root if (store.root / copies.STATE).is_dir() else None
+    return store.root if copies.days(store.root) else None
 
 
 def _erase_from(store: Folder | Bucket, subject: Subject, dry_run: bool, path: str) -> Erased:

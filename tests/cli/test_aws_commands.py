@@ -194,7 +194,7 @@ def test_without_a_region_the_variable_is_named(
         (("athena", "setup"), "--data is missing: name the lake on S3, .*"),
         (("sql", "SELECT 1", "--engine", "athena", "--data", "."),
          "Athena reads a lake on S3: add --data s3://BUCKET/PREFIX; . is a local folder"),
-        (("report", "lead_funnel", "--estimate"), "an estimate is about Athena: .*, and nobody bills that"),
+        (("report", "lead_funnel", "--estimate"), "an estimate is about Athena, .*: add --engine athena and .*"),
         (("compact", "{lake}", "--until", "2999-01-01"), "2999-01-01 is not over; days up to yesterday .*"),
         (("compact", "{lake}", "--until", "soon"), "'soon' is not a date.*"),
     ],

@@ -41,19 +41,19 @@ def test_erase_thorough_opens_every_object(cli: Any, bucket: str) -> None:
         "1 objects at the keys of other sessions were not opened; --thorough opens them\n",
     )
     done = cli("erase", "room-1", "--data", f"s3://{bucket}", "--thorough")
-    assert (done.out.splitlines()[-1], done.err) == ("removed 1 lines; files concerned: 1", "")
+    assert (done.out.splitlines()[-1], done.err) == ("removed 1 line; files concerned: 1", "")
 
 
 def test_erase_shows_first_then_removes_then_finds_nothing(cli: Any, tmp_path: Path) -> None:
     root = lake_of(tmp_path / "lake", session(), session(_session_id="room-2"))
     done = cli("erase", "room-1", "--data", root, "--dry-run")
     file = "delete   sessions/dt=2026-02-01/room-1-1769940120.json  (1 line)\n"
-    assert (done.status, done.out) == (0, f"{file}would remove 1 lines; files concerned: 1\n")
+    assert (done.status, done.out) == (0, f"{file}would remove 1 line; files concerned: 1\n")
     done = cli("erase", "room-1", "--data", root)
-    assert (done.status, done.out, done.err) == (0, f"{file}removed 1 lines; files concerned: 1\n", "")
+    assert (done.status, done.out, done.err) == (0, f"{file}removed 1 line; files concerned: 1\n", "")
     done = cli("erase", "room-1", "--data", root)
     assert (done.status, done.out) == (0, "nothing was found\n")
-    assert cli("erase", "--caller", "c0ffee", "--data", root).out.endswith("removed 1 lines; files concerned: 1\n")
+    assert cli("erase", "--caller", "c0ffee", "--data", root).out.endswith("removed 1 line; files concerned: 1\n")
 
 
 def test_files_that_cannot_be_read_are_named_and_fail_the_command(cli: Any, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_files_that_cannot_be_read_are_named_and_fail_the_command(cli: Any, tmp_
                                      "sessions/dt=2026-02-01/b.json.gz": b"no"})  # fmt: skip
     done = cli("erase", "room-1", "--data", root)
     assert done.status == 1
-    assert done.out.endswith("removed 1 lines; files concerned: 1\n")
+    assert done.out.endswith("removed 1 line; files concerned: 1\n")
     assert done.err == (
         "analytics-lib: 1 files could not be looked into:\n"
         "sessions/dt=2026-02-01/b.json.gz: damaged gzip: Not a gzipped file (b'no')\n"

@@ -158,3 +158,13 @@ def test_an_error_in_the_sql_shows_the_place(cli: Any, lake: Path, query: str, p
     lines = cli("sql", query, "--data", lake).err.splitlines()
     assert place in lines
     assert lines[lines.index(place) + 1].strip("^ ") == ""
+
+
+@pytest.mark.parametrize("name", ["n.xlsx", "n.html", "n.png"])
+def test_a_suffix_that_says_nothing_is_refused_before_the_lake_is_opened(cli: Any, name: str) -> None:
+    done = cli("sql", "SELECT 1 AS n", "--data", "missing", "--output", name)
+    assert (done.status, done.out, list(Path.cwd().iterdir())) == (2, "", [])
+    assert done.err == (
+        f"analytics-lib: {name} does not say what to write: end it in .csv, .json, .parquet or .txt, or add --format; "
+        "pages and figures come from: analytics-lib run\n"
+    )
