@@ -93,7 +93,7 @@ class Lake:
             results = {**results, "count of raw lines": counts.query}
         return {
             "engine": self.engine.name,
-            "data": self.root + (" (made-up samples)" if self.root == str(settings.samples()) else ""),
+            "data": self.root + self._remark(),
             "newest_day": self.engine.newest_day(max(period.end, periods.today())),  # not a folder of the future
             "records": counts.records,
             "rejected": counts.rejected,
@@ -106,6 +106,14 @@ class Lake:
             "predicted_usd": sum(result.predicted_usd for result in results.values()),
             "queries": [{"name": name, **result.facts()} for name, result in results.items() if result.query_id],
         }
+
+    def _remark(self) -> str:
+        """What whoever reads figures from these data has to know."""
+        if self.root == str(settings.samples()):
+            return " (made-up samples)"
+        from analytics_lib.lake import copies
+
+        return copies.part(Path(self.root))
 
     def sql(
         self,

@@ -83,6 +83,15 @@ def days(root: Path) -> list[str]:
     return sorted(path.stem for path in (root / STATE / "days").glob("*.json"))
 
 
+def part(root: Path) -> str:
+    """Of which lake a folder holds a part of the sessions only, as a remark for people; else nothing."""
+    try:
+        held = json.loads((root / STATE / "source.json").read_bytes())
+        return f" ({held['fraction']:g} of the sessions of {held['source']})" if held["fraction"] < 1 else ""
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+
+
 def read(root: Path, day: str) -> Copies:
     """What is remembered of the day; nothing where that was lost, so that no file is taken for sync's own."""
     try:

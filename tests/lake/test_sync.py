@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import analytics_lib
 from analytics_lib.errors import AnalyticsError, AwsError, LakeError, OutputError, UsageError
 from analytics_lib.lake import files, transfer
 from analytics_lib.lake import sync as module
@@ -148,6 +149,14 @@ def test_a_fraction_takes_the_same_sessions_every_day(slow_s3: SlowS3, tmp_path:
 def test_names_that_are_no_keys_of_ours_are_taken_or_left_whole(slow_s3: SlowS3, tmp_path: Path) -> None:
     slow_s3.objects |= {key(f"{number}.jsonl"): b"{}" for number in range(200)}
     assert 60 < sync(LAKE, tmp_path, FEBRUARY, fraction=0.5).objects < 140
+
+
+def test_a_report_on_a_part_of_the_sessions_says_so(slow_s3: SlowS3, tmp_path: Path) -> None:
+    slow_s3.objects |= {key(f"{number}.json"): b"{}" for number in range(9)}
+    for fraction, remark in ((0.5, " (0.5 of the sessions of s3://bucket/agents)"), (1.0, "")):
+        root = tmp_path / str(fraction)
+        sync(LAKE, root, FEBRUARY, fraction=fraction)
+        assert analytics_lib.open(root).report("lead_funnel").facts["data"] == f"{root}{remark}"
 
 
 @pytest.mark.parametrize("fraction", [0, -0.5, 1.01, float("nan")])
