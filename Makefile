@@ -73,11 +73,11 @@ bench: .venv/.dev  ## speed and memory on a large generated lake (options: ARGS=
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 trino: .venv/.dev  ## fetch Trino, which the tests of Athena and local-athena need (965 MB, once; with Maven)
-	@$(BIN)/python -m tests.local_athena --fetch
+	@$(BIN)/python -m tests.support.local_athena --fetch
 
 local-athena: trino  ## an Athena on this machine with the samples in it, to try the commands (until Ctrl-C)
 	@echo 'Starting S3, Glue and Athena on this machine (about 20 seconds) ...'
-	@exec $(BIN)/python -m tests.local_athena --samples data/samples $(ARGS)
+	@exec $(BIN)/python -m tests.support.local_athena --samples data/samples $(ARGS)
 
 lab: .venv/.lab  ## JupyterLab in notebooks/ (more for it: ARGS="--no-browser")
 	@cd notebooks && ../$(BIN)/jupyter-lab $(ARGS)

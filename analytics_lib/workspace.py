@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analytics_lib import period as periods
-from analytics_lib import settings
-from analytics_lib.engines import sqlfile
+from analytics_lib import settings, sqlfile
 from analytics_lib.errors import ParameterError, SettingsError, SqlFileError, UsageError
 from analytics_lib.period import Period
 from analytics_lib.reports import catalogue
@@ -111,7 +110,7 @@ class Lake:
         """What whoever reads figures from these data has to know."""
         if self.root == str(settings.samples()):
             return " (made-up samples)"
-        from analytics_lib.lake import copies
+        from analytics_lib.remote import copies
 
         return copies.part(Path(self.root))
 
@@ -180,7 +179,7 @@ def open_lake(
     chosen = settings.load(data, engine, athena)
     if not chosen.data.startswith("s3://"):
         return _local(chosen, progress)
-    from analytics_lib.lake.s3 import Location
+    from analytics_lib.remote.s3 import Location
 
     location = Location.parse(chosen.data)
     if chosen.engine == "duckdb":

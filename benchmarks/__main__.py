@@ -14,10 +14,10 @@ from statistics import median
 import analytics_lib
 from analytics_lib.cli.progress import Progress
 from analytics_lib.errors import AnalyticsError
-from analytics_lib.lake.samples import LAST_DAY, write_samples
 from analytics_lib.reports import catalogue
+from analytics_lib.samples.generator import LAST_DAY, write_samples
 from benchmarks import delivery, measure, sync
-from tests.compare import assert_same_reports
+from tests.support.compare import assert_same_reports
 
 _RUNS, _COMMAND_RUNS = 3, 5
 _CHECKED_DAYS = 7  # a plain-Python reading of the whole lake would take an hour
@@ -58,7 +58,9 @@ def main() -> None:
         sys.exit(str(error))
     print(f"\n{'figure':<54} {'measured':>9} {'goal':>8}", *figures, sep="\n")
     print("\nR is the time in which two processes read all bytes; if it varies much, measure again. The newest days,")
-    print(f"{_CHECKED_DAYS} at most, give the tables of tests/reference.py; SHA-256 of their counts: {checksum}")
+    print(
+        f"{_CHECKED_DAYS} at most, give the tables of tests/support/reference.py; SHA-256 of their counts: {checksum}"
+    )
 
 
 def _say(doing: str) -> None:
@@ -72,7 +74,7 @@ def _checksum(lake: Path, start: date, end: date) -> str:
     try:
         assert_same_reports(lake, str(start), str(end))  # numbers to 1e-9, counts exactly
     except AssertionError as error:
-        sys.exit(f"WRONG RESULTS: {start} to {end} of {lake} differ from tests/reference.py: {error}")
+        sys.exit(f"WRONG RESULTS: {start} to {end} of {lake} differ from tests/support/reference.py: {error}")
     opened = analytics_lib.open(lake, engine="duckdb")
     reports = [opened.report(name, start=start, end=end).document()["tables"] for name in catalogue.names()]
     values = (value for tables in reports for rows in tables.values() for row in rows for value in row.values())

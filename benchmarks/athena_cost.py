@@ -1,6 +1,7 @@
 """`python -m benchmarks.athena_cost`: what a year of the three reports costs on Athena, before and after compaction.
 
-A few days of 1,000 sessions of 5 kB are put on the local Athena (tests/local_athena: S3 by moto, SQL by a real Trino).
+A few days of 1,000 sessions of 5 kB are put on the local Athena (tests/support/local_athena: S3 by moto, SQL by a real
+Trino).
 The bytes that queries scan there and the requests that reach S3 are counted; Athena's own requests nobody tells, so
 Trino's stand for them. All grow with the days, but for what the library itself asks of `sessions/`, once a report. Then
 
@@ -27,15 +28,15 @@ from pathlib import Path
 import analytics_lib
 from analytics_lib import aws, prices
 from analytics_lib.cli.progress import Progress
-from analytics_lib.engines import catalog
 from analytics_lib.engines.athena import AthenaEngine
-from analytics_lib.engines.compaction import compact
-from analytics_lib.lake.s3 import Location
-from analytics_lib.lake.samples import LAST_DAY, write_samples
+from analytics_lib.remote.s3 import Location
 from analytics_lib.reports import catalogue
+from analytics_lib.samples.generator import LAST_DAY, write_samples
 from analytics_lib.settings import Athena
+from analytics_lib.upkeep import setup
+from analytics_lib.upkeep.compaction import compact
 from analytics_lib.workspace import Lake
-from tests.compare import assert_same_rows
+from tests.support.compare import assert_same_rows
 
 GOAL_USD = 0.04
 _YEAR_DAYS = 365
@@ -83,7 +84,7 @@ def main() -> None:
         root = Path(folder)
         write_samples(root, days=days, sessions_per_day=1000, bytes_per_session=5000)
         _upload(root)
-        catalog.setup(_LOCATION, _PLACE)
+        setup.setup(_LOCATION, _PLACE)
         json_year = _raw_query(endpoint, days).grown(_YEAR_DAYS / days, _queries())
         before = _requests(endpoint)
         with Progress("days compacted") as progress:
@@ -109,7 +110,7 @@ def local_athena() -> Iterator[str]:
     """Within it boto3 talks to a local Athena of its own, at that endpoint."""
     with tempfile.TemporaryDirectory(prefix="analytics-lib-cost-") as folder:
         state = Path(folder, "state.json")
-        stack = subprocess.Popen([sys.executable, "-m", "tests.local_athena", "--state", state])
+        stack = subprocess.Popen([sys.executable, "-m", "tests.support.local_athena", "--state", state])
         try:
             while not state.exists():
                 if stack.poll() is not None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from statistics import median
 
 from analytics_lib import aws
-from analytics_lib.engines import catalog
-from analytics_lib.lake.s3 import Location
+from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena, samples
+from analytics_lib.upkeep import setup
 from benchmarks import measure
 from benchmarks.athena_cost import local_athena
-from tests.on_athena import uploaded, whole_days
+from tests.support.on_athena import uploaded, whole_days
 
 _GOAL_SECONDS, _GOAL_POLLING_SECONDS = 0.7, 0.25
 _RUNS = 7
@@ -29,7 +29,7 @@ def main() -> None:
         root = Path(folder)
         aws.client("s3").create_bucket(Bucket=_BUCKET)
         lake = uploaded(whole_days(samples(), root / "lake"), _BUCKET)
-        catalog.setup(lake, Athena())
+        setup.setup(lake, Athena())
         runs = [_run(lake, root / "csv") for _ in range(_RUNS + 1)][1:]  # the first one warms Trino up
     overhead, polling = median(run[0] for run in runs), max(run[1] for run in runs)
     print(f"report lead_funnel beside its longest query, median of {_RUNS}: {overhead:.2f} s (goal {_GOAL_SECONDS})")

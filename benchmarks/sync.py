@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 
 from analytics_lib import aws
-from analytics_lib.lake.s3 import Location, list_day
-from analytics_lib.lake.sync import sync
 from analytics_lib.period import Period
+from analytics_lib.remote.s3 import Location, list_day
+from analytics_lib.remote.sync import sync
 from benchmarks import measure
 
 _OBJECTS, _ONE_AFTER_THE_OTHER = 5000, 250
@@ -27,7 +27,7 @@ def measured() -> dict[str, float]:
 
 def _served() -> str:
     """What `_measure` says. It runs in a child of this small process: a child's peak begins with its parent's size."""
-    command = [sys.executable, "-m", "tests.slow_s3", str(_OBJECTS), str(_DELAY_SECONDS)]
+    command = [sys.executable, "-m", "tests.support.slow_s3", str(_OBJECTS), str(_DELAY_SECONDS)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin and server.stdout
         return measure.run(sys.executable, "-m", "benchmarks.sync", server.stdout.readline().strip())

@@ -7,8 +7,8 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
-from tests.local_athena.fixtures import OUTSIDE, _moto, _stack, bucket, local_athena, moto_server, start_early
-from tests.slow_s3 import slow_s3
+from tests.support.local_athena.fixtures import OUTSIDE, _moto, _stack, bucket, local_athena, moto_server, start_early
+from tests.support.slow_s3 import slow_s3
 
 __all__ = ["_moto", "_stack", "bucket", "local_athena", "moto_server", "slow_s3"]
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from analytics_lib.engines import compaction
 from analytics_lib.engines.athena import AthenaEngine
+from analytics_lib.upkeep import compaction
 from analytics_lib.workspace import Lake
-from tests import wild
-from tests.compare import assert_same_reports, assert_same_views
-from tests.on_athena import athena_of, set_up, whole_days
+from tests.support import wild
+from tests.support.compare import assert_same_reports, assert_same_views
+from tests.support.on_athena import athena_of, set_up, whole_days
 
 pytestmark = [pytest.mark.athena, pytest.mark.slow, pytest.mark.usefixtures("local_athena")]
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"

@@ -16,7 +16,7 @@ import pytest
 
 import analytics_lib
 from analytics_lib.delivery.handler import handle
-from tests.local_athena.fixtures import Server
+from tests.support.local_athena.fixtures import Server
 
 pytestmark = pytest.mark.slow
 CHECKOUT = Path(__file__).parents[1]

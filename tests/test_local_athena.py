@@ -11,7 +11,7 @@ import pyathena
 import pytest
 
 from analytics_lib import aws
-from tests.local_athena.fixtures import Server
+from tests.support.local_athena.fixtures import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.athena]
 DAYS = ["2026-01-01", "2026-01-02"]

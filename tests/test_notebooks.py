@@ -12,8 +12,8 @@ import pytest
 import analytics_lib
 from analytics_lib import render, resources
 from analytics_lib.reports import catalogue
-from tests.browser import check_page, chromium
-from tests.wild import at, call, lake_of, session
+from tests.support.browser import check_page, chromium
+from tests.support.wild import at, call, lake_of, session
 
 pytestmark = pytest.mark.slow
 NOTEBOOKS = resources.path("notebooks")

@@ -1,4 +1,4 @@
-"""A report's page, looked at in a browser: see `tests/browser.py`."""
+"""A report's page, looked at in a browser: see `tests/support/browser.py`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from analytics_lib import render
-from tests import toy_notebooks as toy
-from tests.browser import check_page, chromium
+from tests.support import toy_notebooks as toy
+from tests.support.browser import check_page, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 HOSTILE = "<script>console.error('ran')</script><img src='https://example.com/x.png' onerror='console.error(1)'>"

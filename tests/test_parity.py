@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import analytics_lib
 from analytics_lib.lake.quality import check
 from analytics_lib.period import Period, parse_date
-from tests import reference, wild
-from tests.compare import assert_same_reports, assert_same_views, contract_paths
+from tests.support import reference, wild
+from tests.support.compare import assert_same_reports, assert_same_views, contract_paths
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 thresholds = st.sampled_from([0, 5, 7.5, 100, 1e15])

@@ -12,21 +12,22 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from analytics_lib import aws, period
-from analytics_lib.engines import catalog, compaction, generations, glue_tables
+from analytics_lib.engines import glue_tables
 from analytics_lib.engines.athena import AthenaEngine
 from analytics_lib.errors import QueryError
-from analytics_lib.lake.s3 import Location
 from analytics_lib.logs import insights
 from analytics_lib.period import Period
+from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena
+from analytics_lib.upkeep import compaction, generations, setup
 from analytics_lib.workspace import Lake
 from tests.cli import conftest as commands
 from tests.cli import test_doctor_aws
-from tests.engines import test_erasure
 from tests.logs import test_backfill
-from tests.logs.fake_logs import FakeLogs
-from tests.policies import FOLDER, Calls, by_athena, is_allowed, statements, unused
-from tests.wild import encode, session
+from tests.support.fake_logs import FakeLogs
+from tests.support.policies import FOLDER, Calls, by_athena, is_allowed, statements, unused
+from tests.support.wild import encode, session
+from tests.upkeep import test_erasure
 
 cli = commands.cli
 compacted, stack, group = test_erasure.lake, test_doctor_aws.stack, test_backfill.group
@@ -108,15 +109,15 @@ def test_setup_status_teardown_and_the_doctor_need_what_their_policy_names(
 ) -> None:
     put(location, "sessions/dt=2026-02-01/a.json")
     record(calls)
-    catalog.setup(location, athena)
+    setup.setup(location, athena)
     put(location, "sessions/dt=2026-01-01/a.json")
     described = {**glue_tables.database(athena.database, location), "Description": "changed"}
     aws.client("glue").update_database(Name=athena.database, DatabaseInput=described)
     calls.seen.clear()
-    catalog.setup(location, replace(athena, max_usd=2.0))
-    catalog.status(location, athena)
-    catalog.teardown(location, athena)
-    catalog.setup(location, athena)
+    setup.setup(location, replace(athena, max_usd=2.0))
+    setup.status(location, athena)
+    setup.teardown(location, athena)
+    setup.setup(location, athena)
     named = ("--engine", "athena", "--data", location, "--database", athena.database, "--workgroup", athena.workgroup)
     assert cli("doctor", *named).status == 0
     assert_fits("setup", calls, location, athena)
@@ -199,7 +200,7 @@ def test_queries_and_compaction_need_what_their_policies_name(
     line = json.dumps(session()).encode()
     for day in ("2026-02-01", "2026-02-02"):
         put(location, f"sessions/dt={day}/a.json", line)
-    catalog.setup(location, athena)
+    setup.setup(location, athena)
     record(calls)
     engine = AthenaEngine(location, athena)
     lake, days = Lake(str(location), engine), {"start": "2026-02-01", "end": "2026-02-02"}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from analytics_lib import record
 from analytics_lib.record import Mistyped, Rejected
-from tests import reference
-from tests.compare import contract_fields
-from tests.wild import NUMBERS, TEXTS, Raw, at, call, encode, session
+from tests.support import reference
+from tests.support.compare import contract_fields
+from tests.support.wild import NUMBERS, TEXTS, Raw, at, call, encode, session
 
 BLANK = st.text(alphabet=record.BLANKS, max_size=3)
 TEXT = st.text(max_size=12) | st.sampled_from([text for text in TEXTS if isinstance(text, str)])

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests import reference
-from tests.reference import Number, read, report
-from tests.wild import END, START, at, call, encode, key, lake_of, lakes, session, write
+from tests.support import reference
+from tests.support.reference import Number, read, report
+from tests.support.wild import END, START, at, call, encode, key, lake_of, lakes, session, write
 
 DAY = "2026-02-01"
 FOLDER = f"sessions/dt={DAY}"

@@ -17,7 +17,7 @@ import pytest
 from analytics_lib import render
 from analytics_lib.errors import NotebookError, OutputError, ParameterError
 from analytics_lib.render import staging
-from tests import toy_notebooks as toy
+from tests.support import toy_notebooks as toy
 
 DAY = 24 * 60 * 60
 slow = pytest.mark.slow

@@ -14,8 +14,8 @@ from analytics_lib.schema import (
     record_columns,
     session_columns,
 )
-from tests import reference
-from tests.compare import ADDED, declared
+from tests.support import reference
+from tests.support.compare import ADDED, declared
 
 FIELDS = {
     "": [

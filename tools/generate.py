@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from analytics_lib.lake.samples import write_samples
 from analytics_lib.reports import catalogue
+from analytics_lib.samples.generator import write_samples
 from analytics_lib.schema import MARKS, RECORD, Column, Field, Group, call_columns, session_columns
 from tools import athena_views, infra
 from tools.athena_raw_lines import line_counts, records_raw

@@ -12,7 +12,7 @@ from analytics_lib.errors import UsageError
 
 if TYPE_CHECKING:
     from analytics_lib.cli.options import Place
-    from analytics_lib.engines.changes import Outcome
+    from analytics_lib.upkeep.changes import Outcome
 
 
 @click.group()
@@ -29,18 +29,18 @@ def athena() -> None:
 @options.dry_run
 def setup(place: "Place", dry_run: bool) -> None:
     """Make what is missing and change what differs. It may be run again at any time; no query runs, no data change."""
-    from analytics_lib.engines import catalog
+    from analytics_lib.upkeep import setup
 
-    _say(catalog.setup(place.location, place.settings.athena, dry_run=dry_run), entries=dry_run)
+    _say(setup.setup(place.location, place.settings.athena, dry_run=dry_run), entries=dry_run)
 
 
 @athena.command()
 @options.database
 def status(place: "Place") -> None:
     """Compare what is there with what this version would make."""
-    from analytics_lib.engines import catalog
+    from analytics_lib.upkeep import setup
 
-    _say(catalog.status(place.location, place.settings.athena))
+    _say(setup.status(place.location, place.settings.athena))
 
 
 @athena.command()
@@ -48,9 +48,9 @@ def status(place: "Place") -> None:
 @options.dry_run
 def teardown(place: "Place", dry_run: bool) -> None:
     """Remove what `setup` made, and never data."""
-    from analytics_lib.engines import catalog
+    from analytics_lib.upkeep import setup
 
-    _say(catalog.teardown(place.location, place.settings.athena, dry_run=dry_run))
+    _say(setup.teardown(place.location, place.settings.athena, dry_run=dry_run))
 
 
 @click.command()
@@ -67,8 +67,8 @@ def compact(source: str, place: "Place", until: str | None, clean: bool, dry_run
     \b
     Example:  analytics-lib compact s3://bucket/prefix
     """
-    from analytics_lib.engines import compaction, generations
     from analytics_lib.engines.athena import AthenaEngine
+    from analytics_lib.upkeep import compaction, generations
 
     location, athena = place.location, place.settings.athena
     if clean and until:
@@ -98,9 +98,9 @@ def sync(source: str, root: Path, days: dict[str, Any], fraction: float, dry_run
     Example:  analytics-lib sync s3://bucket/prefix lake --last 30 --fraction 0.05
               analytics-lib report lead_funnel --data lake
     """
-    from analytics_lib.lake import s3
-    from analytics_lib.lake.s3 import Location
-    from analytics_lib.lake.sync import sync as copy
+    from analytics_lib.remote import s3
+    from analytics_lib.remote.s3 import Location
+    from analytics_lib.remote.sync import sync as copy
 
     location = Location.parse(source)
     newest = s3.newest_day(location) if all(day is None for day in days.values()) else None

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analytics_lib import period
+from analytics_lib import period, phrases
 from analytics_lib.cli import aws_commands, lake_commands, logs_commands, options
 from analytics_lib.cli.progress import Progress
 from analytics_lib.errors import UsageError
-from analytics_lib.reports import phrases
 
 if TYPE_CHECKING:
     from datetime import date

@@ -64,10 +64,10 @@ def _lake(place: Place) -> Finding:
 
 def _catalogue(place: Place) -> Finding:
     try:
-        from analytics_lib.engines import catalog
+        from analytics_lib.upkeep import setup
 
         location, athena = place.location, place.settings.athena
-        outcome = catalog.status(location, athena)
+        outcome = setup.status(location, athena)
     except (AnalyticsError, ImportError) as error:
         return Finding("athena", False, str(error))
     wrong = [f"{change.kind} {change.name} {change.action}" for change in outcome.changes if change.action != "current"]

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analytics_lib import period
+from analytics_lib import period, phrases
 from analytics_lib.cli import options
 from analytics_lib.cli.progress import Progress
 from analytics_lib.errors import AwsError, LakeError, UsageError
-from analytics_lib.reports import phrases
 
 if TYPE_CHECKING:
     from analytics_lib.lake.files import Ignored
@@ -31,7 +30,7 @@ def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str,
     \b
     Example:  analytics-lib samples --output lake --days 365 --sessions-per-day 1000 --bytes-per-session 5000
     """
-    from analytics_lib.lake.samples import write_samples
+    from analytics_lib.samples.generator import write_samples
 
     with Progress("days written") as progress:
         written = write_samples(
@@ -96,8 +95,8 @@ def adopt(source: str, root: str, dry_run: bool) -> None:
     Example:  analytics-lib adopt s3://old-bucket s3://bucket/prefix --dry-run
     """
     from analytics_lib.cli.output import printable
-    from analytics_lib.lake.adopt import adopt as run
-    from analytics_lib.lake.stores import store_at
+    from analytics_lib.remote.stores import store_at
+    from analytics_lib.upkeep.adopt import adopt as run
 
     with Progress("files adopted") as progress:
         done = run(store_at(source), store_at(root), dry_run=dry_run, progress=progress)
@@ -125,9 +124,9 @@ def erase(session_id: str | None, caller: str | None, thorough: bool, data: str 
     """
     from analytics_lib import settings
     from analytics_lib.cli.output import printable
-    from analytics_lib.engines import erasure
-    from analytics_lib.lake.erase import Subject
-    from analytics_lib.lake.stores import store_at
+    from analytics_lib.remote.stores import store_at
+    from analytics_lib.upkeep import erasure
+    from analytics_lib.upkeep.erase import Subject
 
     subject = Subject.of(session_id, caller)
     if not data:
@@ -149,7 +148,7 @@ def erase(session_id: str | None, caller: str | None, thorough: bool, data: str 
 def _say_set_aside(place: str, days: "Period") -> None:
     """Say on standard error how many lines delivery rejected on those days, and where: each is a file of its own."""
     from analytics_lib.cli.output import printable
-    from analytics_lib.lake.stores import store_at
+    from analytics_lib.remote.stores import store_at
 
     try:
         folders = [path.rpartition("/")[0] for path, _ in store_at(place).found("rejected/")]
@@ -166,8 +165,8 @@ def _copied(chosen: "Settings", days: dict[str, Any]) -> "tuple[Path, Period, li
     """A copy of those days of a lake on S3, the days, and what lies there that no reader opens."""
     from analytics_lib.engines import catalog
     from analytics_lib.engines.s3duckdb import cache_folder
-    from analytics_lib.lake import s3
-    from analytics_lib.lake.sync import sync
+    from analytics_lib.remote import s3
+    from analytics_lib.remote.sync import sync
 
     location = s3.Location.parse(chosen.data)
     asked = period.choose(**days, newest=s3.newest_day(location))

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analytics_lib import phrases
 from analytics_lib.errors import OutputError, UsageError
-from analytics_lib.reports import phrases
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def by_suffix(output: Path | None, *formats: str) -> str:
 
 def report_text(found: "Found", tables: Sequence[str], format_: str) -> str:
     """The chosen tables of a report in that format."""
-    from analytics_lib.engines.frames import csv_text
+    from analytics_lib.frames import csv_text
 
     if format_ == "csv":
         return csv_text(found.tables[tables[0]])
@@ -54,7 +54,7 @@ def report_text(found: "Found", tables: Sequence[str], format_: str) -> str:
 
 def frame_text(frame: "pd.DataFrame", format_: str) -> str:
     """A query's rows in that format; JSON is an array of rows."""
-    from analytics_lib.engines.frames import csv_text, rows
+    from analytics_lib.frames import csv_text, rows
 
     if format_ == "csv":
         return csv_text(frame)

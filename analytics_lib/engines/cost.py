@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from analytics_lib.engines.catalog import State
 from analytics_lib.errors import CostError
-from analytics_lib.lake import s3
-from analytics_lib.lake.s3 import Day
 from analytics_lib.period import Period
 from analytics_lib.prices import Prices
+from analytics_lib.remote import s3
+from analytics_lib.remote.s3 import Day
 
 _LISTS_OF_NONE = 2  # Trino looks a second time whether a place without objects is there
 _Day = tuple[int, int]  # its bytes and objects

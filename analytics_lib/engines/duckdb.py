@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
-from analytics_lib.engines import frames, sqlfile
+from analytics_lib import frames, sqlfile
 from analytics_lib.engines.engine import Counts, Result
 from analytics_lib.errors import QueryError, StatementError, UsageError
 from analytics_lib.lake import files, reading

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from analytics_lib import schema
-from analytics_lib.engines import sqlfile
-from analytics_lib.lake.s3 import Location
+from analytics_lib import schema, sqlfile
+from analytics_lib.remote.s3 import Location
 
 Entry = dict[str, Any]
 
@@ -19,7 +18,7 @@ LINES, PARQUET, RECORDS = "lines", "records_parquet", "records"
 VIEWS = ("records_raw", RECORDS, "sessions", "tool_calls")
 MADE = {"analytics_lib.made": "true"}  # marks what analytics_lib made, and only that is changed or removed
 ROOT, WATERMARK, LATE = "analytics_lib.root", "analytics_lib.watermark", "analytics_lib.late"
-SESSIONS_FOLDER, PARQUET_FOLDER = "sessions/", "parquet/"
+SESSIONS_FOLDER, PARQUET_FOLDER, RESULTS_FOLDER = "sessions/", "parquet/", "athena-results/"
 
 _HEAD = re.compile(r"\A.*?^CREATE OR REPLACE VIEW \w+ AS\n", re.DOTALL | re.MULTILINE)
 _NO_DAY = re.compile(r"(/\*:late\*/\s*)''")

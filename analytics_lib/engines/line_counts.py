@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from analytics_lib.engines import sqlfile
+from analytics_lib import sqlfile
 
 _PATH = "views/athena/line_counts.sql"
 

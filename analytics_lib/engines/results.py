@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from analytics_lib.engines import frames
+from analytics_lib import frames
 from analytics_lib.engines.engine import Result
 
 _TYPES = {

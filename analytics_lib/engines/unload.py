@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 
 from analytics_lib import aws
 from analytics_lib.engines.engine import Result
-from analytics_lib.engines.workgroup import RESULTS_FOLDER
+from analytics_lib.engines.glue_tables import RESULTS_FOLDER
 from analytics_lib.errors import AwsError, LakeError
-from analytics_lib.lake import s3
-from analytics_lib.lake.s3 import Location
+from analytics_lib.remote import s3
+from analytics_lib.remote.s3 import Location
 
 
 def to_file(sql: str, location: Location, path: Path, execute: Callable[[str], Result]) -> Result:

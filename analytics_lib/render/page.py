@@ -13,8 +13,8 @@ import nbformat
 from nbconvert.exporters.html import HTMLExporter
 from traitlets.config import Config
 
+from analytics_lib import phrases
 from analytics_lib.period import Period
-from analytics_lib.reports import phrases
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 # The first of these that an output has is shown; there is no script, SVG or widget among them.

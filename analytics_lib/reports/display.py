@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analytics_lib.reports import phrases
+from analytics_lib import phrases
 from analytics_lib.reports.report import Table, Type
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class TableView:
     rows: int
 
     def _repr_html_(self) -> str:
-        from analytics_lib.engines import frames
+        from analytics_lib import frames
 
         if len(self.frame) == 1:
             return self._one_row()
@@ -70,7 +70,7 @@ class TableView:
 
     def _one_row(self) -> str:
         """The only row stands: what it measures beside each value."""
-        from analytics_lib.engines import frames
+        from analytics_lib import frames
 
         row = frames.rows(self.frame)[0]
         body = "".join(

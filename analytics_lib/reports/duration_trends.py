@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analytics_lib.reports import figures, phrases
+from analytics_lib import phrases
+from analytics_lib.reports import figures
 from analytics_lib.reports.figures import Chart, chart
 from analytics_lib.reports.funnel import STAGES, THRESHOLDS
 from analytics_lib.reports.report import Frames, Report, Request, Table

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analytics_lib import phrases
 from analytics_lib.errors import OutputError, UsageError
-from analytics_lib.reports import phrases
 from analytics_lib.reports.display import Sentence, TableView
 from analytics_lib.reports.report import Report, Request, Table
 
@@ -92,7 +92,7 @@ class Found:
 
     def document(self) -> dict[str, Any]:
         """The whole result as JSON has it: what was asked, the facts, and every table's rows."""
-        from analytics_lib.engines import frames
+        from analytics_lib import frames
 
         facts, period = self.facts, self.request.period
         newest = facts["newest_day"]
@@ -114,7 +114,7 @@ class Found:
         """
         if folder is None:
             return
-        from analytics_lib.engines import frames
+        from analytics_lib import frames
 
         facts = self.document() | {"data": self.facts["data"]}
         if self.facts["queries"]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analytics_lib.reports import figures, phrases
+from analytics_lib import phrases
+from analytics_lib.reports import figures
 from analytics_lib.reports.figures import Chart, chart
 from analytics_lib.reports.funnel import THRESHOLDS
 from analytics_lib.reports.report import Frames, Report, Request, Table

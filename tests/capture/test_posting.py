@@ -14,7 +14,7 @@ import pytest
 
 from analytics_lib.capture import Post, Recorder, posting
 from analytics_lib.errors import UsageError
-from tests.capture.sessions import logged
+from tests.support.agent_sessions import logged
 
 RECORD = {"_event_type": "analytics", "_timestamp": 1738000000.123, "_session_id": "room a/b", "query": "ü"}
 KEY = "sessions/dt=2025-01-27/room%20a%2Fb-1738000000.123.json"

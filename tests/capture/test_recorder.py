@@ -19,7 +19,7 @@ from livekit.agents.voice.events import CloseEvent, CloseReason
 from analytics_lib import record as reading
 from analytics_lib.capture import Recorder
 from examples.agent import LeadQualifier
-from tests.capture.sessions import Record, calls, held, logged, shut_down
+from tests.support.agent_sessions import Record, calls, held, logged, shut_down
 
 
 def agent_with(*tools: Any) -> Agent:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from analytics_lib import record as reading
-from tests.capture.sessions import worker_output
+from tests.support.agent_sessions import worker_output
 
 
 @pytest.fixture

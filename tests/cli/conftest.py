@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analytics_lib.cli import main
-from tests.wild import at, call, lake_of, session
+from tests.support.wild import at, call, lake_of, session
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.slow_s3 import SlowS3
-from tests.wild import lake_of, session, write
+from tests.support.slow_s3 import SlowS3
+from tests.support.wild import lake_of, session, write
 
 DAYS = ("--start", "2026-01-31", "--end", "2026-02-01")
 

@@ -10,8 +10,8 @@ import pytest
 
 from analytics_lib import aws
 from analytics_lib.cli import doctor_aws
-from analytics_lib.lake.s3 import Location
-from tests.wild import session
+from analytics_lib.remote.s3 import Location
+from tests.support.wild import session
 
 NOW = datetime.now(UTC)
 PATTERN = '?"_event_type" ?"analytics_data"'

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from analytics_lib.lake.s3 import Location
-from analytics_lib.lake.stores import Bucket
-from tests.wild import encode, lake_of, session, write
+from analytics_lib.remote.s3 import Location
+from analytics_lib.remote.stores import Bucket
+from tests.support.wild import encode, lake_of, session, write
 
 
 def test_adopt_counts_lists_what_it_cannot_read_and_makes_a_lake(cli: Any, tmp_path: Path) -> None:

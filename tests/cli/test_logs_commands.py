@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from analytics_lib import aws
-from tests.logs.fake_logs import FakeLogs
-from tests.wild import session
+from tests.support.fake_logs import FakeLogs
+from tests.support.wild import session
 
 ROWS = [
     {"@timestamp": "2026-02-01 10:02:00.000", "session_id": "room-1", "team_size": "9"},

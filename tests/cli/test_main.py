@@ -13,7 +13,7 @@ import pytest
 
 from analytics_lib.cli import aws_commands
 from analytics_lib.cli.commands import group
-from tests.wild import write
+from tests.support.wild import write
 
 COMMAND = (sys.executable, "-m", "analytics_lib")
 DAY = ("--start", "2026-02-01", "--end", "2026-02-01")

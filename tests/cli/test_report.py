@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from analytics_lib.reports import catalogue
-from tests import reference
-from tests.wild import at, call, lake_of, session
+from tests.support import reference
+from tests.support.wild import at, call, lake_of, session
 
 DAYS = ("--start", "2026-01-31", "--end", "2026-02-01")
 KEYS = ["report", "engine", "start", "end", "parameters", "newest_day", "records", "rejected", "duplicates",

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from analytics_lib.delivery import handler
-from tests.delivery.arrivals import Bucket, Topic
+from tests.support.arrivals import Bucket, Topic
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from analytics_lib.delivery import handler
 from analytics_lib.delivery.hot_leads import TOPIC
 from analytics_lib.delivery.writing import LogEvent, deliver
 from analytics_lib.errors import AwsError, SettingsError, UsageError
-from tests.delivery.arrivals import (
+from tests.support.arrivals import (
     Bucket,
     ServiceError,
     Topic,
@@ -22,7 +22,7 @@ from tests.delivery.arrivals import (
     payload,
     subscription,
 )
-from tests.wild import key, session
+from tests.support.wild import key, session
 
 LINES = [json.dumps(session(_session_id=f"room-{number}")) for number in range(40)]
 KEYS = [key(json.loads(line)) for line in LINES]

@@ -18,8 +18,8 @@ from analytics_lib.errors import AwsError
 from analytics_lib.lake import reading
 from analytics_lib.lake.quality import check
 from analytics_lib.period import Period
-from tests.delivery.arrivals import Bucket, Event, cloudwatch, enveloped, kinesis, payload
-from tests.wild import at, key, session
+from tests.support.arrivals import Bucket, Event, cloudwatch, enveloped, kinesis, payload
+from tests.support.wild import at, key, session
 
 IDS = [
     "room-1", "a/b", "../up", "_hidden", ".dot", 'quo"te', "it's", "é", "e\u0301", "😀", "a b", "%2F", "x\\y", "a\nb",

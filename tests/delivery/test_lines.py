@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from analytics_lib import record
 from analytics_lib.delivery.lines import LakeObject, lake_object
-from tests.delivery.arrivals import NOON_MS, enveloped
-from tests.wild import LINE_CHANGES, call, encode, key, record_lines, session
+from tests.support.arrivals import NOON_MS, enveloped
+from tests.support.wild import LINE_CHANGES, call, encode, key, record_lines, session
 
 BARE = json.dumps(session())
 NO_NAMES = session(agent_name=..., room_id=...)

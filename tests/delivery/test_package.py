@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.arrivals import payload
-from tests.wild import session
+from tests.support.arrivals import payload
+from tests.support.wild import session
 
 CHECKOUT = Path(__file__).parents[2]
 MODULES = ["__init__", "errors", "record", "schema"]

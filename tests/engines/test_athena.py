@@ -23,14 +23,15 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 import analytics_lib
-from analytics_lib import aws
-from analytics_lib.engines import athena, catalog, frames
+from analytics_lib import aws, frames
+from analytics_lib.engines import athena
 from analytics_lib.errors import QueryError
-from analytics_lib.lake.s3 import Location
+from analytics_lib.remote.s3 import Location
+from analytics_lib.upkeep import setup
 from analytics_lib.workspace import Lake
 from tests.cli import conftest as commands
-from tests.on_athena import athena_of, uploaded
-from tests.wild import at, call, lake_of, session
+from tests.support.on_athena import athena_of, uploaded
+from tests.support.wild import at, call, lake_of, session
 
 pytestmark = [pytest.mark.athena, pytest.mark.slow, pytest.mark.usefixtures("local_athena")]
 cli = commands.cli
@@ -103,7 +104,7 @@ def location(bucket: str, tmp_path: Path) -> Location:
     )
     (root / "sessions" / "dt=2026-02-01" / "broken.json").write_bytes(b"broken\n")
     made = uploaded(root, bucket)
-    catalog.setup(made, athena_of(made))
+    setup.setup(made, athena_of(made))
     return made
 
 

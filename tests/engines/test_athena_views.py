@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from analytics_lib import aws
-from analytics_lib.engines import catalog, frames, sqlfile
+from analytics_lib import aws, frames, sqlfile
 from analytics_lib.engines.athena import AthenaEngine
-from analytics_lib.lake.s3 import Location
 from analytics_lib.period import Period, parse_date
+from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena
-from tests import reference, wild
-from tests.compare import assert_same_rows
-from tests.local_athena.fixtures import Server
-from tests.wild import Raw, call, encode, session
+from analytics_lib.upkeep import setup
+from tests.support import reference, wild
+from tests.support.compare import assert_same_rows
+from tests.support.local_athena.fixtures import Server
+from tests.support.wild import Raw, call, encode, session
 
 pytestmark = [pytest.mark.slow, pytest.mark.athena]
 
@@ -60,7 +60,7 @@ def made(bucket: str, files: dict[str, bytes]) -> Lake:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda path: put(Bucket=bucket, Key=location.key(path), Body=files[path]), files))
     athena = Athena(f"db_{bucket[-8:]}", f"wg_{bucket[-8:]}", fresh=True)
-    catalog.setup(location, athena)
+    setup.setup(location, athena)
     return Lake(location, AthenaEngine(location, athena))
 
 

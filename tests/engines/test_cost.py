@@ -7,9 +7,9 @@ from analytics_lib.engines.catalog import State
 from analytics_lib.engines.cost import Scan
 from analytics_lib.engines.glue_tables import Compacted
 from analytics_lib.errors import CostError
-from analytics_lib.lake.s3 import Day, Stored
 from analytics_lib.period import Period, parse_date
 from analytics_lib.prices import Prices
+from analytics_lib.remote.s3 import Day, Stored
 
 PRICES = Prices("eu-central-1", "2026-01-01", "a page", 5.0, 10, s3_get_usd_per_1000=0.4, s3_list_usd_per_1000=5.0)
 NOTHING_COMPACTED = State("", frozenset(), {})

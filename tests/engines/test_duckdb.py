@@ -12,10 +12,10 @@ import pytest
 
 import analytics_lib
 from analytics_lib.engines.duckdb import DuckDBEngine
-from analytics_lib.engines.frames import rows
 from analytics_lib.errors import LakeError, QueryError, StatementError
+from analytics_lib.frames import rows
 from analytics_lib.period import Period, parse_date
-from tests.wild import at, call, encode, lake_of, session, write
+from tests.support.wild import at, call, encode, lake_of, session, write
 
 FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
 

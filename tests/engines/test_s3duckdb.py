@@ -9,12 +9,12 @@ import pytest
 from analytics_lib.engines import s3duckdb
 from analytics_lib.engines.s3duckdb import SyncedEngine, cache_folder
 from analytics_lib.errors import LakeError, OutputError
-from analytics_lib.lake import sync
-from analytics_lib.lake.s3 import Location
 from analytics_lib.period import Period
+from analytics_lib.remote import sync
+from analytics_lib.remote.s3 import Location
 from analytics_lib.workspace import Lake, open_lake
-from tests.slow_s3 import SlowS3
-from tests.wild import encode, key, session, write
+from tests.support.slow_s3 import SlowS3
+from tests.support.wild import encode, key, session, write
 
 DAY = date(2026, 2, 1)
 

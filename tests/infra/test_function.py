@@ -16,9 +16,9 @@ import pytest
 from analytics_lib import aws
 from analytics_lib.delivery import handler
 from analytics_lib.errors import AwsError
-from tests.delivery.arrivals import Bucket, cloudwatch, kinesis, payload
-from tests.infra.filter_pattern import metric
-from tests.infra.template import TEMPLATE, Stack
+from tests.support.arrivals import Bucket, cloudwatch, kinesis, payload
+from tests.support.filter_pattern import metric
+from tests.support.template import TEMPLATE, Stack
 
 CHECKOUT = Path(__file__).parents[2]
 LEAD = {

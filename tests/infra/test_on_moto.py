@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from analytics_lib.delivery import handler
-from tests.delivery.arrivals import cloudwatch
-from tests.infra.template import TEMPLATE
+from tests.support.arrivals import cloudwatch
+from tests.support.template import TEMPLATE
 
 LACKING = {  # moto says "not supported" of these, which fails the test for any other; or knows only their names
     "AWS::Athena::WorkGroup",

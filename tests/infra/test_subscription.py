@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analytics_lib.delivery.lines import lake_object
-from tests.infra.filter_pattern import matches, terms
-from tests.infra.template import Stack
+from tests.support.filter_pattern import matches, terms
+from tests.support.template import Stack
 
 PATTERN = Stack().properties("Subscription")["FilterPattern"]
 RECORD = {"_event_type": "analytics", "_timestamp": 1738000000.123, "_session_id": "room_abc123"}

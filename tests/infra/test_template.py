@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from analytics_lib import aws, monthly_cost, period
-from analytics_lib.engines import catalog, glue_tables, workgroup
-from analytics_lib.lake.s3 import Location
+from analytics_lib.engines import glue_tables
 from analytics_lib.logs import insights
+from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena
-from tests.infra.template import FILE, TEMPLATE, Stack
+from analytics_lib.upkeep import setup, workgroup
+from tests.support.template import FILE, TEMPLATE, Stack
 
 STACKS = {"direct": Stack(), "kinesis": Stack(Delivery="kinesis", LeadsEmail="a@b.example", AlarmEmail="c@d.example")}
 both = pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
@@ -184,7 +185,7 @@ def test_athena_setup_after_the_stack_makes_the_views_and_sets_the_first_day(
         Bucket=bucket,
         LifecycleConfiguration={"Rules": [given | {"Expiration": {"Days": rule["ExpirationInDays"]}}]},
     )
-    done = catalog.setup(Location(bucket, ""), Athena(database=name, workgroup=name), dry_run=True)
+    done = setup.setup(Location(bucket, ""), Athena(database=name, workgroup=name), dry_run=True)
     assert [(each.kind, each.name, each.action, each.detail) for each in done.changes if each.kind != "view"] == [
         ("database", name, "keep", ""),
         ("table", "lines", "update", "Parameters.projection.dt.range: 2025-01-01,NOW+1DAYS -> 2026-01-02,NOW+1DAYS"),

@@ -10,7 +10,7 @@ import pytest
 from analytics_lib.errors import LakeError
 from analytics_lib.lake import files
 from analytics_lib.period import Period
-from tests.wild import write
+from tests.support.wild import write
 
 DAY = "sessions/dt=2026-02-01"
 

@@ -9,7 +9,7 @@ import pytest
 from analytics_lib.errors import LakeError
 from analytics_lib.lake.quality import check
 from analytics_lib.period import Period
-from tests.wild import at, call, encode, lake_of, session, write
+from tests.support.wild import at, call, encode, lake_of, session, write
 
 PERIOD = Period(date(2026, 1, 31), date(2026, 2, 2))
 DAY = "sessions/dt=2026-02-01"

@@ -14,8 +14,8 @@ import pytest
 from analytics_lib.errors import LakeError
 from analytics_lib.lake import reader, reading
 from analytics_lib.lake.tables import Tables
-from tests.compare import contract_columns
-from tests.wild import at, call, encode, key, lake_of, session, write
+from tests.support.compare import contract_columns
+from tests.support.wild import at, call, encode, key, lake_of, session, write
 
 DAY = "2026-02-01"
 FOLDER = f"sessions/dt={DAY}"

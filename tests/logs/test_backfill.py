@@ -9,13 +9,13 @@ import pytest
 
 from analytics_lib import aws
 from analytics_lib.errors import AwsError, LakeError
-from analytics_lib.lake import s3
-from analytics_lib.lake.s3 import Location
 from analytics_lib.logs import backfill as module
 from analytics_lib.logs.backfill import Filled, backfill
 from analytics_lib.period import Period
-from tests.local_athena.fixtures import Server
-from tests.wild import session
+from analytics_lib.remote import s3
+from analytics_lib.remote.s3 import Location
+from tests.support.local_athena.fixtures import Server
+from tests.support.wild import session
 
 NOW = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
 DAYS = Period(NOW.date(), NOW.date() + timedelta(days=1))

@@ -14,7 +14,7 @@ from analytics_lib.errors import AwsError, QueryError, SqlFileError, UsageError
 from analytics_lib.logs import insights
 from analytics_lib.logs.group import asking
 from analytics_lib.period import Period, parse_date
-from tests.logs.fake_logs import FakeLogs
+from tests.support.fake_logs import FakeLogs
 
 DAYS = Period(parse_date("2026-02-01"), parse_date("2026-02-02"))
 ROWS = [{"day": "2026-02-01 00:00:00.000", "sessions": "2", "avg_seconds": "120.5", "@ptr": "x"}]

@@ -10,8 +10,8 @@ import pytest
 import analytics_lib
 from analytics_lib import settings
 from analytics_lib.logs import insights
-from tests.insights import MalformedQueryError, run
-from tests.wild import REMOVE, at, call, session
+from tests.support.insights import MalformedQueryError, run
+from tests.support.wild import REMOVE, at, call, session
 
 SHAPES = ("bare", "analytics", "analytics_data", "old")
 ENVELOPE = {"message": "session analytics", "level": "INFO", "name": "analytics_lib.session", "room": "room-1"}

@@ -11,8 +11,8 @@ import pytest
 import analytics_lib
 from analytics_lib.reports import catalogue
 from analytics_lib.reports.found import Found
-from tests import reference
-from tests.wild import call, lake_of, session
+from tests.support import reference
+from tests.support.wild import call, lake_of, session
 
 CHECKOUT = Path(__file__).parents[2]
 SAMPLES = CHECKOUT / "data" / "samples"

@@ -12,8 +12,8 @@ import pytest
 import analytics_lib
 from analytics_lib.errors import ParameterError
 from analytics_lib.workspace import Lake
-from tests.on_athena import set_up
-from tests.wild import at, call, encode, lake_of, session, write
+from tests.support.on_athena import set_up
+from tests.support.wild import at, call, encode, lake_of, session, write
 
 Tables = dict[str, list[dict[str, Any]]]
 STAGES = ("session", "signals", "qualified", "hot")

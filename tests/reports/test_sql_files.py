@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_lib.engines import sqlfile
+from analytics_lib import sqlfile
 from analytics_lib.engines.duckdb import DuckDBEngine
 from analytics_lib.period import Period, parse_date
 from analytics_lib.reports import catalogue

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wild import lake_of, session
+from tests.support.wild import lake_of, session
 from tools import generate
 
 CHECKOUT = Path(__file__).parents[2]
@@ -107,7 +107,9 @@ def test_after_the_readme_s_recipe_the_tests_of_the_record_still_pass(tmp_path: 
     (new,) = (line.removeprefix("+") for line in block[1].splitlines(keepends=True) if line.startswith("+"))
     folders = ("analytics_lib", "docs", "infra", "notebooks", "sql", "tests", "tools")
     copy = copied_with(new, "))  # fmt: skip\n\nTOOL_CALLS", tmp_path / "analytics", *folders)
-    where = python(copy, "-c", "import analytics_lib, tests.compare as c; print(analytics_lib.__file__, c.ADDED)")
+    where = python(
+        copy, "-c", "import analytics_lib, tests.support.compare as c; print(analytics_lib.__file__, c.ADDED)"
+    )
     assert where.stdout.startswith(f"{copy}/"), where.stderr
     assert "'discovered_signals." in where.stdout, "the line adds a signal that the contract does not know"
     tests = (
@@ -115,7 +117,7 @@ def test_after_the_readme_s_recipe_the_tests_of_the_record_still_pass(tmp_path: 
         "test_schema.py",
         "test_record.py",
         "test_parity.py",
-        "lake/test_samples.py",
+        "samples/test_generator.py",
         "lake/test_reader.py",
     )
     options = ("-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist")

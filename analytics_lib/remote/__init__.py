@@ -1,0 +1,1 @@
+"""Brings a lake from S3: listing, stores, copies for work offline."""

@@ -1,0 +1,155 @@
+"""Files by their path below a root, in a folder or on S3, for what works on a lake of either kind."""
+
+import gzip
+import os
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from analytics_lib import aws
+from analytics_lib.errors import AwsError, OutputError, UsageError
+from analytics_lib.lake import files
+from analytics_lib.remote import s3
+from analytics_lib.remote.s3 import Location
+
+_UNREADABLE = {"InvalidObjectState": "it is archived; restore it first", "NoSuchKey": "it has vanished"}
+
+
+class Unread(Exception):  # noqa: N818 - a verdict on a file, which is listed
+    """The file cannot be read; the text is the reason."""
+
+
+def store_at(place: str) -> "Folder | Bucket":
+    """The folder or s3:// prefix of that name. Raises UsageError for an empty one."""
+    if not place:
+        raise UsageError("an empty text names no folder; write `.` for this one")
+    return Bucket(Location.parse(place)) if place.startswith("s3://") else Folder(Path(place))
+
+
+def unpacked(path: str, content: bytes) -> bytes:
+    """What a `.gz` holds; any other content as it is. Raises Unread."""
+    try:
+        return gzip.decompress(content) if path.endswith(".gz") else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise Unread(f"damaged gzip: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A root on disk."""
+
+    root: Path
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def found(self, below: str) -> Iterator[tuple[str, str]]:
+        """The path of every file below that folder, and nothing for its ETag. Raises LakeError."""
+        if not (self.root / below).is_dir():
+            return
+        for entry in files.entries(self.root / below):
+            if entry.is_dir(follow_symlinks=False):
+                yield from self.found(f"{below}{entry.name}/")
+            elif entry.is_file() or entry.is_symlink():
+                yield f"{below}{entry.name}", ""
+
+    def read(self, path: str) -> bytes:
+        """The whole file. Raises Unread."""
+        try:
+            return (self.root / path).read_bytes()
+        except OSError as error:
+            raise Unread(f"cannot be read: {error.strerror or error}") from None
+
+    def write(self, path: str, content: bytes) -> None:
+        """Put the file there, complete or not at all. Raises OutputError."""
+        unfinished = self.root / f".unfinished-{os.getpid()}-{threading.get_ident()}"
+        try:
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(content)
+            unfinished.replace(self.root / path)
+        except OSError as error:
+            with suppress(OSError):
+                unfinished.unlink()
+            raise OutputError(f"{self.root / path} cannot be written: {error.strerror or error}") from error
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Put this in place of what is there; nothing, where it is empty. Raises OutputError."""
+        if content:
+            self.write(path, content)
+            return
+        try:
+            (self.root / path).unlink()
+        except OSError as error:
+            raise OutputError(f"{self.root / path} cannot be removed: {error.strerror or error}") from error
+        with suppress(OSError):  # it holds other files
+            (self.root / path).parent.rmdir()
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A root on S3."""
+
+    location: Location
+
+    def __str__(self) -> str:
+        return str(self.location)
+
+    def found(self, below: str) -> Iterator[tuple[str, str]]:
+        """Path and ETag of every object below that folder. Raises LakeError, AwsError."""
+        found = s3.all_below(self.location, below)
+        return ((below + each.name, each.etag) for each in found if each.name and not each.name.endswith("/"))
+
+    def read(self, path: str) -> bytes:
+        """The whole object. Raises Unread, AwsError."""
+        try:
+            with aws.explained(f"reading {self.location.url(path)}"):
+                answer = aws.client("s3").get_object(**self._named(path))
+                return bytes(answer["Body"].read())
+        except AwsError as error:
+            if error.code in _UNREADABLE:
+                raise Unread(_UNREADABLE[error.code]) from error
+            raise
+
+    def write(self, path: str, content: bytes) -> None:
+        """Put the object there. Raises AwsError."""
+        with aws.explained(f"writing {self.location.url(path)}"):
+            aws.client("s3").put_object(**self._named(path), Body=content)
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Put this in place of what is there, nothing where it is empty; no old version stays. Raises AwsError."""
+        if self._versioned:  # before it is rewritten: stopped here, it is found again by what it holds now
+            self._remove_versions(path, without_latest=bool(content))
+        elif not content:
+            # not s3.remove: its list of keys is XML, which cannot hold every name that others give
+            with aws.explained(f"removing {self.location.url(path)}"):
+                aws.client("s3").delete_object(**self._named(path))
+        if content:
+            self.write(path, content)
+            if self._versioned:
+                self._remove_versions(path, without_latest=True)
+
+    def _remove_versions(self, path: str, *, without_latest: bool) -> None:
+        """The latest one goes last: where removing is interrupted, it is found again."""
+        named, pages = self._named(path), aws.client("s3").get_paginator("list_object_versions")
+        with aws.explained(f"removing {self.location.url(path)}"):
+            listed = [
+                each
+                for page in pages.paginate(Bucket=named["Bucket"], Prefix=named["Key"])
+                for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+            ]
+            for version in sorted(listed, key=lambda each: bool(each["IsLatest"])):
+                if version["Key"] == named["Key"] and not (without_latest and version["IsLatest"]):
+                    aws.client("s3").delete_object(**named, VersionId=version["VersionId"])
+
+    def _named(self, path: str) -> dict[str, Any]:
+        return {"Bucket": self.location.bucket, "Key": self.location.key(path)}
+
+    @cached_property
+    def _versioned(self) -> bool:
+        with aws.explained(f"asking whether s3://{self.location.bucket} keeps old versions"):
+            return "Status" in aws.client("s3").get_bucket_versioning(Bucket=self.location.bucket)

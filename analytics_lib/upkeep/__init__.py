@@ -1,0 +1,1 @@
+"""What changes a lake or its catalogue: set-up, compaction, adopting, erasing."""
