@@ -121,12 +121,13 @@ def _read_part(part: Field | Group, parent: dict[str, object], notice: Notice) -
         return _read_entries(part, value, notice)
     if isinstance(value, dict):
         return read_object(part, value, notice)
-    if not _is_unknown(value):
+    if not is_unknown(value):
         notice(part.name)
     return None
 
 
-def _is_unknown(value: object) -> bool:
+def is_unknown(value: object) -> bool:
+    """Whether the value says nothing: it is missing, null or a string of blanks only."""
     return value is None or (isinstance(value, str) and not value.strip(BLANKS))
 
 
@@ -137,14 +138,14 @@ def read_object(group: Group, value: dict[str, object], notice: Notice) -> dict[
 
 def _read_entries(group: Group, value: object, notice: Notice) -> list[dict[str, object] | None] | None:
     if not isinstance(value, list):
-        if not _is_unknown(value):
+        if not is_unknown(value):
             notice(group.name)
         return None
     required = [field.name for field in group.fields if field.required]
     entries: list[dict[str, object] | None] = []
     for entry in value:
         found = read_object(group, entry, notice) if isinstance(entry, dict) else None
-        if found is None and not _is_unknown(entry):
+        if found is None and not is_unknown(entry):
             notice(group.name)
         complete = found is not None and all(found[name] is not None for name in required)
         entries.append(found if complete else None)
@@ -212,7 +213,7 @@ def read_flag(value: object) -> bool | None:
 
 
 def _read_texts(value: object, path: str, notice: Notice) -> list[str]:
-    if _is_unknown(value):
+    if is_unknown(value):
         return []
     if not isinstance(value, list):
         raise Mistyped("is not an array")
