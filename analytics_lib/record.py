@@ -17,7 +17,8 @@ from analytics_lib.schema import MARKS, RECORD, Field, Group, Kind
 
 BLANKS = " \t\n\r"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-SESSION_EVENT = "analytics"
+SESSION_EVENT = "analytics"  # what is written
+SESSION_EVENTS = (SESSION_EVENT, "session_analytics")  # what is read; any other kind of event is skipped
 LARGEST_NUMBER = 1e15
 END_OF_TIME_SECONDS = 253402300799  # 9999-12-31T23:59:59Z; a time in milliseconds lies beyond it
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
@@ -75,10 +76,11 @@ def read(
     """
     if not isinstance(document, dict):
         raise Rejected("not a JSON object")
-    if _required(document, "_event_type", read_text) != SESSION_EVENT:
+    event_type = _required(document, "_event_type", read_text)
+    if event_type not in SESSION_EVENTS:
         return None
     identity: dict[str, Any] = {
-        "_event_type": SESSION_EVENT,
+        "_event_type": event_type,
         "_timestamp": _read_timestamp(document),
         "_session_id": _required(document, "_session_id", read_text),
     }

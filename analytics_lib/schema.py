@@ -62,8 +62,8 @@ class Group:
 
 
 IDENTITY = (
-    Field("_event_type", TEXT, "always `analytics`; any other value is no session record", examples=("analytics",),
-          required=True),
+    Field("_event_type", TEXT, "`analytics` (also `session_analytics`); any other value is no session record",
+          examples=("analytics",), required=True),
     Field("_timestamp", NUMBER, "when the session ended and was logged", "seconds since the Unix epoch, UTC",
           examples=(1738000000.123,), required=True),
     Field("_session_id", TEXT, "the agent's id for the session, e.g. the room name", examples=("room_abc123",),

@@ -191,6 +191,15 @@ def test_another_kind_of_event_is_skipped_and_a_padded_name_is_the_same_kind() -
     assert read(session(_event_type=" analytics\n"))[0]["_event_type"] == "analytics"
 
 
+@pytest.mark.parametrize("event_type", ["session_analytics", " session_analytics\t"])
+def test_what_agents_log_as_session_analytics_is_a_session_record(event_type: str) -> None:
+    assert read(session(_event_type=event_type)) == (
+        {**read(session())[0], "_event_type": "session_analytics"},
+        [],
+    )
+    assert read(session(_event_type="session analytics")) == (None, [])
+
+
 def test_unknown_fields_are_named_once_for_each_time_at_any_depth() -> None:
     document = session(
         zz_transcript={"inner": 1},

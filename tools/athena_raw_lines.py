@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from analytics_lib.record import SESSION_EVENTS
 from analytics_lib.schema import IDENTITY, RECORD, Column, Group, record_columns
 from tools import athena_values as values
 from tools.athena_views import head, listed, view
@@ -72,6 +73,7 @@ documents AS (
 
 def _verdicts() -> str:
     event_type, timestamp, session_id = IDENTITY
+    events = ", ".join(f"'{each}'" for each in SESSION_EVENTS)
     identity = ((event_type, "event_type"), (session_id, "session_id"), (timestamp, "seconds"))
     return f"""{_DOCUMENTS},
 
@@ -96,7 +98,7 @@ verdicts AS (
         session_id,
         CAST(floor(seconds * 1E3 + 5E-1) AS BIGINT) AS ended_ms,
         CASE
-            WHEN event_type <> 'analytics' THEN 'skipped'
+            WHEN event_type NOT IN ({events}) THEN 'skipped'
             WHEN event_type IS NOT NULL AND session_id IS NOT NULL AND seconds >= 0E0 AND seconds < 253402300799E0
                 THEN 'record'
             ELSE 'rejected'

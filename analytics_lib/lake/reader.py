@@ -133,7 +133,7 @@ def _decode_line(line: bytes) -> Any:
 def _is_plain(found: Any) -> bool:
     duration = found.duration_seconds
     return (
-        found._event_type == record.SESSION_EVENT
+        found._event_type in record.SESSION_EVENTS
         and found._session_id.strip(record.BLANKS) != ""
         and (duration is None or duration * 1000 <= record.ended_ms(found._timestamp))
     )

@@ -6,7 +6,7 @@ fields jsonParse(@message) as line
 | fields coalesce(line.analytics._event_type, line.analytics_data._event_type, line._event_type, "analytics") as event,
     coalesce(line.analytics._session_id, line.analytics.session_id,
       line.analytics_data._session_id, line.analytics_data.session_id, line._session_id) as session_id
-| filter event = "analytics" and ispresent(session_id)
+| filter event like /^\s*(session_)?analytics\s*$/ and ispresent(session_id)
 | fields coalesce(line.analytics.tool_calls, line.analytics_data.tool_calls, line.tool_calls) as calls
 | unnest calls into call
 | fields call.tool as tool, call.query as query, call.error as error, call.duration_ms as duration_ms,

@@ -6,7 +6,7 @@ fields jsonParse(@message) as line
 | fields coalesce(line.analytics._event_type, line.analytics_data._event_type, line._event_type, "analytics") as event,
     coalesce(line.analytics._session_id, line.analytics.session_id,
       line.analytics_data._session_id, line.analytics_data.session_id, line._session_id) as session_id
-| filter event = "analytics" and ispresent(session_id)
+| filter event like /^\s*(session_)?analytics\s*$/ and ispresent(session_id)
 | fields coalesce(line.analytics.discovered_signals.team_size,
       line.analytics_data.discovered_signals.team_size, line.discovered_signals.team_size) as team_size,
     coalesce(line.analytics.discovered_signals.monthly_volume,

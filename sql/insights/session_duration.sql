@@ -6,7 +6,7 @@ fields jsonParse(@message) as line
 | fields coalesce(line.analytics._event_type, line.analytics_data._event_type, line._event_type, "analytics") as event,
     coalesce(line.analytics._session_id, line.analytics.session_id,
       line.analytics_data._session_id, line.analytics_data.session_id, line._session_id) as session_id
-| filter event = "analytics" and ispresent(session_id)
+| filter event like /^\s*(session_)?analytics\s*$/ and ispresent(session_id)
 | fields coalesce(line.analytics.duration_seconds,
       line.analytics_data.duration_seconds, line.duration_seconds) as seconds
 | stats count(*) as sessions, avg(seconds) as avg_seconds, pct(seconds, 50) as p50_seconds,

@@ -16,6 +16,7 @@ RECORD = {"_event_type": "analytics", "_timestamp": 1738000000.123, "_session_id
 ENVELOPE = {"message": "session analytics", "level": "INFO", "name": "analytics_lib.session", "room_id": "RM_8fKq"}
 SHAPES = {
     "bare": RECORD,
+    "bare, of an agent after the design document": RECORD | {"_event_type": "session_analytics"},
     "nested": ENVELOPE | {"analytics": RECORD},
     "nested without the event's type": ENVELOPE | {"analytics": {"session_id": "room_abc123"}},
     "the design document's": ENVELOPE | {"analytics_data": {"session_id": "room_abc123"}},

@@ -57,7 +57,7 @@ def test_the_header_says_purpose_shapes_and_columns(name: str) -> None:
 @pytest.mark.parametrize("name", insights.names())
 def test_it_filters_session_records_before_anything_is_counted(name: str) -> None:
     query = insights.text(name)
-    assert query.count('| filter event = "analytics" and ispresent(session_id)') == 1
+    assert query.count(r"| filter event like /^\s*(session_)?analytics\s*$/ and ispresent(session_id)") == 1
     assert "| stats" not in query[: query.index("| filter")]
 
 
@@ -65,6 +65,12 @@ def test_every_query_of_the_design_document_is_there() -> None:
     assert insights.names() == [
         "daily_sessions", "failed_tool_calls", "hot_leads", "qualified_leads", "session_duration", "sessions",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("event_type", ["session_analytics", " analytics"])
+def test_every_name_of_the_event_is_a_session(event_type: str) -> None:
+    lines = [line(session(_event_type=event_type, **LEAD), shape) for shape in ("bare", "analytics")]
+    assert [row["session_id"] for row in ask("sessions", *lines)] == ["room-1", "room-1"]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

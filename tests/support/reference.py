@@ -464,7 +464,7 @@ def record_of_line(line: bytes, dt: str) -> Record:
     record = parsed(line)
     if not isinstance(record, dict):
         raise RejectedError("not an object")
-    if required(record, "_event_type", as_text) != "analytics":
+    if required(record, "_event_type", as_text) not in ("analytics", "session_analytics"):
         raise SkippedError
     session_id = required(record, "_session_id", as_text)
     timestamp = required(record, "_timestamp", as_number)

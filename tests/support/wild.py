@@ -258,7 +258,10 @@ UNKNOWN_FIELDS = [
     "tool_calls.cost",
     "tool_calls.", "tool_calls.call id", "dt",
 ]  # fmt: skip
-EVENT_TYPES: list[Json] = [" analytics\n", "Analytics", "metrics", "analytics2", "\u00a0analytics", "", " "]
+EVENT_TYPES: list[Json] = [
+    " analytics\n", "session_analytics", "\tsession_analytics ", "Session_analytics", "session_analytics2", "Analytics",
+    "metrics", "analytics2", "\u00a0analytics", "", " ",
+]  # fmt: skip
 TIMESTAMPS: list[Json] = [
     "1769904000.5", " 1769904000.5 ", Raw("1.7699040005e9"), "1769904000,5", -1, Raw("-0"), 0, 0.0004,
     253402300798.9999, 253402300799, 1769904000500, "2026-02-01T00:00:00Z", Raw("1e400"),
@@ -299,7 +302,7 @@ def plausible_records(draw: st.DrawFn, day: str) -> dict[str, Json]:
     """A record as the agent would write it, that ends on that day; names and times come from small pools."""
     crowd = SESSION_IDS[:3] if draw(st.booleans()) else SESSION_IDS
     record: dict[str, Json] = {
-        "_event_type": "analytics",
+        "_event_type": draw(st.sampled_from(["analytics", "analytics", "session_analytics"])),
         "_timestamp": at(day) + draw(st.sampled_from(SECONDS_OF_DAY)),
         "_session_id": draw(st.sampled_from(crowd)),
     }

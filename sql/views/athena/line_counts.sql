@@ -107,7 +107,7 @@ verdicts AS (
         session_id,
         CAST(floor(seconds * 1E3 + 5E-1) AS BIGINT) AS ended_ms,
         CASE
-            WHEN event_type <> 'analytics' THEN 'skipped'
+            WHEN event_type NOT IN ('analytics', 'session_analytics') THEN 'skipped'
             WHEN event_type IS NOT NULL AND session_id IS NOT NULL AND seconds >= 0E0 AND seconds < 253402300799E0
                 THEN 'record'
             ELSE 'rejected'
