@@ -9,6 +9,8 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+LEAD_TEAM_SIZE, LEAD_MONTHLY_VOLUME = 5, 100  # from either on a lead qualifies, where no one asks for another
+
 
 class Kind(enum.Enum):
     """What a field or column holds, as (JSON type, type on DuckDB, on Athena, in Glue's catalogue)."""

@@ -8,12 +8,12 @@ from typing import Any
 
 from analytics_lib import record
 from analytics_lib.delivery.lines import LakeObject, instant
-from analytics_lib.schema import SIGNALS
+from analytics_lib.schema import LEAD_MONTHLY_VOLUME, LEAD_TEAM_SIZE, SIGNALS
 
 TOPIC = "ANALYTICS_HOT_LEADS_TOPIC"
-THRESHOLDS = {  # as those of the report lead_funnel
-    "team_size": ("ANALYTICS_MIN_TEAM_SIZE", 5),
-    "monthly_volume": ("ANALYTICS_MIN_MONTHLY_VOLUME", 100),
+THRESHOLDS = {
+    "team_size": ("ANALYTICS_MIN_TEAM_SIZE", LEAD_TEAM_SIZE),
+    "monthly_volume": ("ANALYTICS_MIN_MONTHLY_VOLUME", LEAD_MONTHLY_VOLUME),
 }
 _TOLD = ("agent_name", "room_id", "caller_key", "duration_seconds")
 _log = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ import pytest
 from analytics_lib import aws
 from analytics_lib.delivery import handler
 from analytics_lib.errors import AwsError
+from analytics_lib.schema import LEAD_MONTHLY_VOLUME, LEAD_TEAM_SIZE
 from tests.support.arrivals import Bucket, cloudwatch, kinesis, payload
 from tests.support.filter_pattern import metric
 from tests.support.template import TEMPLATE, Stack
@@ -77,7 +78,10 @@ def test_the_environment_is_what_the_code_reads() -> None:
     told = Stack().properties("Function")["Environment"]["Variables"]
     assert set(re.findall(r"[\"'](ANALYTICS_\w+)[\"']", code)) == told.keys()
     assert told["ANALYTICS_LAKE"] == "s3://lake"
-    assert (told["ANALYTICS_MIN_TEAM_SIZE"], told["ANALYTICS_MIN_MONTHLY_VOLUME"]) == ("5", "100")
+    assert (told["ANALYTICS_MIN_TEAM_SIZE"], told["ANALYTICS_MIN_MONTHLY_VOLUME"]) == (
+        str(LEAD_TEAM_SIZE),
+        str(LEAD_MONTHLY_VOLUME),
+    )
 
 
 def test_its_code_is_what_make_lambda_makes_and_its_handler_is_there() -> None:

@@ -10,6 +10,7 @@ import pytest
 import analytics_lib
 from analytics_lib import settings
 from analytics_lib.logs import insights
+from analytics_lib.schema import LEAD_MONTHLY_VOLUME, LEAD_TEAM_SIZE
 from tests.support.insights import MalformedQueryError, run
 from tests.support.wild import REMOVE, at, call, session
 
@@ -59,6 +60,11 @@ def test_it_filters_session_records_before_anything_is_counted(name: str) -> Non
     query = insights.text(name)
     assert query.count(r"| filter event like /^\s*(session_)?analytics\s*$/ and ispresent(session_id)") == 1
     assert "| stats" not in query[: query.index("| filter")]
+
+
+@pytest.mark.parametrize("name", ["qualified_leads", "hot_leads"])
+def test_its_leads_qualify_from_the_thresholds_of_the_reports_on(name: str) -> None:
+    assert f"team_size >= {LEAD_TEAM_SIZE} or monthly_volume >= {LEAD_MONTHLY_VOLUME}" in insights.text(name)
 
 
 def test_every_query_of_the_design_document_is_there() -> None:
