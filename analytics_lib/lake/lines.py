@@ -2,20 +2,16 @@
 
 import os
 import tempfile
-import zlib
 from collections.abc import Iterator
 from itertools import chain
-from typing import BinaryIO, Protocol
+from typing import Protocol
+
+from analytics_lib import gzipped
+from analytics_lib.gzipped import Unread
 
 _SMALL_FILE_BYTES = 1 << 16  # a larger buffer costs more than the second read of a larger file
 _BLOCK_BYTES = 1 << 23
-_PACKED_BYTES = 1 << 16  # unpacks to 64 MB at the most
 _IN_MEMORY_BYTES = 1 << 25
-_GZIP_MEMBER = 31  # zlib's window bits for one gzip member with header and checksum
-
-
-class UnreadableFile(Exception):  # noqa: N818 - a verdict on a file, which is counted as one rejected line
-    """The file cannot be opened or decompressed whole; the text is the reason."""
 
 
 class _Readable(Protocol):
@@ -27,7 +23,7 @@ def numbered(name: str, folder: int) -> Iterator[tuple[int, bytes]]:
 
     `name` is opened relative to the descriptor `folder`: with hundreds of thousands of small files, resolving whole
     paths costs more than reading. Nothing comes out of a `.gz` that cannot be decompressed whole.
-    Raises UnreadableFile.
+    Raises Unread.
     """
     return enumerate(chain.from_iterable(_blocks(name, folder)), 1)
 
@@ -45,7 +41,7 @@ def _blocks(name: str, folder: int) -> Iterator[list[bytes]]:
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 if name.endswith(".gz"):
                     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
-                        _decompress(file, spool)
+                        gzipped.unpack(file, spool)
                         spool.seek(0)
                         yield from _split(spool)
                 else:
@@ -53,29 +49,13 @@ def _blocks(name: str, folder: int) -> Iterator[list[bytes]]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise UnreadableFile(f"cannot be read: {error.strerror or error}") from error
+        raise Unread(f"cannot be read: {error.strerror or error}") from error
 
 
 def _whole_lines(data: bytes) -> list[bytes]:
     if b"\r" not in data and data.find(b"\n") in (-1, len(data) - 1):  # one record a file: no need to search twice
         return [data.removesuffix(b"\n")]
     return data.splitlines()
-
-
-def _decompress(packed: BinaryIO, plain: "tempfile.SpooledTemporaryFile[bytes]") -> None:
-    member, inside = zlib.decompressobj(_GZIP_MEMBER), False
-    data = packed.read(_PACKED_BYTES)
-    try:
-        while data:
-            plain.write(member.decompress(data))
-            inside, data = not member.eof, member.unused_data
-            if member.eof:  # another member may follow; anything else is damage
-                member = zlib.decompressobj(_GZIP_MEMBER)
-            data = data or packed.read(_PACKED_BYTES)
-    except zlib.error as error:
-        raise UnreadableFile(f"damaged gzip: {error}") from None
-    if inside:
-        raise UnreadableFile("damaged gzip: it ends in the middle")
 
 
 def _split(file: _Readable) -> Iterator[list[bytes]]:

@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from analytics_lib import record
 from analytics_lib.errors import LakeError
+from analytics_lib.gzipped import Unread
 from analytics_lib.lake.files import Ignored, day_folders, days_within, files_of_day, open_day
-from analytics_lib.lake.lines import UnreadableFile, numbered
+from analytics_lib.lake.lines import numbered
 from analytics_lib.period import Period
 
 
@@ -80,7 +81,7 @@ def _check_file(folder: int, name: str, day: str, quality: Quality) -> Iterator[
             if (belongs_to := record.day_of(found[1])) != day:
                 quality.misplaced.append({"file": file, "line": number, "dt": day, "belongs_to": belongs_to})
             yield found
-    except UnreadableFile as reason:
+    except Unread as reason:
         quality.reject(file, 0, reason)
 
 

@@ -15,8 +15,9 @@ import msgspec
 
 from analytics_lib import record
 from analytics_lib.errors import LakeError
+from analytics_lib.gzipped import Unread
 from analytics_lib.lake.files import files_of_day, open_day
-from analytics_lib.lake.lines import UnreadableFile, numbered
+from analytics_lib.lake.lines import numbered
 from analytics_lib.lake.tables import Tables
 from analytics_lib.schema import RECORD, Field, Group, Kind
 
@@ -112,7 +113,7 @@ def _records(folder: int, name: str, file: str, counts: DayCounts) -> Iterator[t
             else:
                 if found is not None:
                     yield number, found
-    except UnreadableFile as error:
+    except Unread as error:
         counts.reject(file, 0, str(error))
 
 
@@ -155,7 +156,7 @@ def _folded(folder: int, names: list[str], identities: list[Identity], places: l
     rows = {places[row]: row for row, identity in enumerate(identities) if occurrences[identity] > 1}
     first: dict[Identity, tuple[bytes, int]] = {}
     for file in {file for file, _ in rows}:
-        with suppress(UnreadableFile):  # it vanished since it was read: the copies that are left decide
+        with suppress(Unread):  # it vanished since it was read: the copies that are left decide
             for number, line in numbered(names[file], folder):
                 if (row := rows.get((file, number))) is not None:
                     candidate = (line.removeprefix(record.BYTE_ORDER_MARK), row)

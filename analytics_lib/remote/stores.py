@@ -1,9 +1,8 @@
 """Files by their path below a root, in a folder or on S3, for what works on a lake of either kind."""
 
-import gzip
+import io
 import os
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,17 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from analytics_lib import aws
+from analytics_lib import aws, gzipped
 from analytics_lib.errors import AwsError, OutputError, UsageError
+from analytics_lib.gzipped import Unread
 from analytics_lib.lake import files
 from analytics_lib.remote import s3
 from analytics_lib.remote.s3 import Location
 
 _UNREADABLE = {"InvalidObjectState": "it is archived; restore it first", "NoSuchKey": "it has vanished"}
-
-
-class Unread(Exception):  # noqa: N818 - a verdict on a file, which is listed
-    """The file cannot be read; the text is the reason."""
 
 
 def store_at(place: str) -> "Folder | Bucket":
@@ -33,10 +29,11 @@ def store_at(place: str) -> "Folder | Bucket":
 
 def unpacked(path: str, content: bytes) -> bytes:
     """What a `.gz` holds; any other content as it is. Raises Unread."""
-    try:
-        return gzip.decompress(content) if path.endswith(".gz") else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise Unread(f"damaged gzip: {error}") from None
+    if not path.endswith(".gz"):
+        return content
+    plain = io.BytesIO()
+    gzipped.unpack(io.BytesIO(content), plain)
+    return plain.getvalue()
 
 
 @dataclass(frozen=True, slots=True)

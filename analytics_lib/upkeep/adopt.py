@@ -14,9 +14,10 @@ from pathlib import Path
 
 from analytics_lib import record
 from analytics_lib.errors import LakeError
+from analytics_lib.gzipped import Unread
 from analytics_lib.lake import files
 from analytics_lib.record import Rejected
-from analytics_lib.remote.stores import Bucket, Folder, Unread, unpacked
+from analytics_lib.remote.stores import Bucket, Folder, unpacked
 from analytics_lib.remote.transfer import side_by_side
 from analytics_lib.upkeep.documents import MARK, documents, one_line
 

@@ -64,7 +64,7 @@ def test_files_that_cannot_be_read_are_named_and_fail_the_command(cli: Any, tmp_
     assert done.out.endswith("removed 1 line; files concerned: 1\n")
     assert done.err == (
         "analytics-lib: 1 files could not be looked into:\n"
-        "sessions/dt=2026-02-01/b.json.gz: damaged gzip: Not a gzipped file (b'no')\n"
+        "sessions/dt=2026-02-01/b.json.gz: damaged gzip: Error -3 while decompressing data: incorrect header check\n"
     )
 
 

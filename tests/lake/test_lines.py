@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from analytics_lib import gzipped
+from analytics_lib.gzipped import Unread
 from analytics_lib.lake import lines
-from analytics_lib.lake.lines import UnreadableFile
 
 
 def read(folder: Path, name: str, content: bytes | None = None) -> list[bytes]:
@@ -38,7 +39,7 @@ def tiny_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
         patched.setattr(lines, "_SMALL_FILE_BYTES", 3)
         patched.setattr(lines, "_BLOCK_BYTES", 4)
-        patched.setattr(lines, "_PACKED_BYTES", 5)
+        patched.setattr(gzipped, "_PACKED_BYTES", 5)
         patched.setattr(lines, "_IN_MEMORY_BYTES", 16)
         yield
 
@@ -84,7 +85,7 @@ def test_gzip_is_read_whole_or_not_at_all(members: list[bytes], cut: int, traili
     good = stored in {b"".join(gzip.compress(member, mtime=0) for member in members[:count]) for count in range(4)}
     with tempfile.TemporaryDirectory() as folder:
         if not good:
-            with pytest.raises(UnreadableFile, match="damaged gzip"):
+            with pytest.raises(Unread, match="damaged gzip"):
                 read(Path(folder), "a.json.gz", stored)
             return
         assert read(Path(folder), "a.json.gz", stored) == expected(gzip.decompress(stored) if stored else b"")
@@ -102,7 +103,7 @@ def test_gzip_is_read_whole_or_not_at_all(members: list[bytes], cut: int, traili
     ],
 )
 def test_nothing_comes_out_of_a_damaged_gzip_but_the_reason(tmp_path: Path, stored: bytes, reason: str) -> None:
-    with pytest.raises(UnreadableFile) as error:
+    with pytest.raises(Unread) as error:
         read(tmp_path, "a.json.gz", stored)
     assert str(error.value).startswith(reason)
 
@@ -146,6 +147,6 @@ def test_a_file_that_cannot_be_opened_is_unreadable_with_the_reason(tmp_path: Pa
         ("circle.json", "cannot be read: Too many levels of symbolic links"),
         ("folder.json", "cannot be read: Is a directory"),
     ):
-        with pytest.raises(UnreadableFile) as error:
+        with pytest.raises(Unread) as error:
             read(tmp_path, name)
         assert str(error.value) == reason

@@ -102,8 +102,7 @@ def test_what_cannot_be_adopted_is_named_with_the_reason_and_the_rest_is_adopted
     assert done.problems == [
         ("sessions/.json", 0, "its name begins with _ or ."),
         ("sessions/a/array.json", 0, "not a JSON object"),
-        ("sessions/a/damaged.json.gz", 0, "damaged gzip: Compressed file ended before the end-of-stream marker was "
-         "reached"),
+        ("sessions/a/damaged.json.gz", 0, "damaged gzip: it ends in the middle"),
         ("sessions/a/empty.json", 0, "is empty"),
         ("sessions/a/lines.json", 2, "not JSON: Expecting value at line 1, character 1"),
         ("sessions/a/ms.json", 0, "`_timestamp` is 1738000000123, not in seconds since 1970; milliseconds?"),
