@@ -1,13 +1,11 @@
 """One log line and what it leaves in the lake: a record, a rejected line, or nothing."""
 
 import hashlib
-import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from analytics_lib import record
+from analytics_lib import numerals, record
 from analytics_lib.record import Rejected
 from analytics_lib.schema import IDENTITY
 
@@ -15,9 +13,7 @@ _NESTED = ("analytics", "analytics_data")  # where LiveKit's log envelope holds 
 _LENT = ("agent_name", "room_id")  # what a record takes from its envelope where it has none
 _CLAIMS = (b"_event_type", b"analytics_data", b'"analytics"', rb"\"analytics\"")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MARK = os.urandom(8).hex()  # around each number, so that it is written as it was; no line can hold it
 _IDENTITY = tuple(each.name for each in IDENTITY)
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
 class LakeObject(NamedTuple):
@@ -61,7 +57,7 @@ def rejected(line: str, received_ms: int, reason: str) -> LakeObject:
         "received_at": instant(received_ms),
     }
     path = f"rejected/dt={record.day_of(received_ms)}/{received_ms}-{digest}.json"
-    return LakeObject(path, _line(_encode(kept)), rejected=True)
+    return LakeObject(path, _line(numerals.written(kept)), rejected=True)
 
 
 def instant(ms: int) -> str:
@@ -71,12 +67,12 @@ def instant(ms: int) -> str:
 
 def _find(content: bytes) -> _Found | None:
     """The record in one of its three shapes; None where there is none. Raises Rejected where the line is no JSON."""
-    document = record.parse_json(content, _marked)
+    document = numerals.parse(content)
     if not isinstance(document, dict):
         return None
     if "_event_type" in document:
         return _Found(document, content.decode(), {})
-    texts = {name: document[name] for name in _LENT if isinstance(_value(document.get(name)), str)}
+    texts = {name: document[name] for name in _LENT if isinstance(numerals.value(document.get(name)), str)}
     lent = {name: text for name, text in texts.items() if not _is_unknown(text)}
     for key in _NESTED:
         if isinstance(document.get(key), dict):
@@ -93,10 +89,10 @@ def _stored(found: _Found, received_ms: int) -> LakeObject | None:
     """The record at its key; None for another kind of event. Raises Rejected."""
     filled = dict(_filled(found, received_ms))
     fields = found.fields | filled
-    identity = record.read({name: _value(fields.get(name)) for name in _IDENTITY}, record=())
+    identity = record.read({name: numerals.value(fields.get(name)) for name in _IDENTITY}, record=())
     if identity is None:
         return None
-    body = found.text.strip(record.BLANKS) if found.text and not filled else _written(fields)
+    body = found.text.strip(record.BLANKS) if found.text and not filled else numerals.written(fields)
     return LakeObject(record.object_key(identity["_session_id"], identity["_timestamp"]), _line(body))
 
 
@@ -114,23 +110,6 @@ def _filled(found: _Found, received_ms: int) -> Iterator[tuple[str, object]]:
 
 def _is_unknown(name: object) -> bool:
     return isinstance(name, str | None) and record.read_text(name) is None
-
-
-def _marked(number: str) -> str:
-    return f"{_MARK}{number}{_MARK}"
-
-
-def _value(value: object) -> object:
-    """The value; of a marked number, the number."""
-    return float(value[len(_MARK) : -len(_MARK)]) if isinstance(value, str) and value.startswith(_MARK) else value
-
-
-def _written(fields: dict[str, Any]) -> str:
-    """The record as JSON text, each number spelled as it was: not every one survives as a float."""
-    try:
-        return _encode(fields).replace(f'"{_MARK}', "").replace(f'{_MARK}"', "")
-    except RecursionError:
-        raise Rejected("not readable: nested too deeply") from None
 
 
 def _line(text: str) -> bytes:

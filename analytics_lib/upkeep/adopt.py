@@ -12,14 +12,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analytics_lib import record
+from analytics_lib import numerals, record
 from analytics_lib.errors import LakeError
 from analytics_lib.gzipped import Unread
 from analytics_lib.lake import files
 from analytics_lib.record import Rejected
 from analytics_lib.remote.stores import Bucket, Folder, unpacked
 from analytics_lib.remote.transfer import side_by_side
-from analytics_lib.upkeep.documents import MARK, documents, one_line
+from analytics_lib.upkeep.documents import documents
 
 _DAY_FOLDER = re.compile(r"dt=\d{4}-\d{2}-\d{2}(/|\Z)", re.ASCII)
 _ENDING = re.compile(r"\.(json|jsonl|ndjson)(\.gz)?\Z")
@@ -164,7 +164,7 @@ class _Work:
             yield _ALL, "is empty"
         stem = _ENDING.sub("", name)
         if len(found) == 1 and _is_number(stem):
-            filled["_timestamp"] = MARK + stem
+            filled["_timestamp"] = numerals.numeral(stem)
         for value, own in found:
             yield _judged(value, own, filled, _ALL)
 
@@ -189,7 +189,7 @@ def _judged(value: object, own: str, filled: dict[str, str], line: int) -> _Foun
             missing = {name: told for name, told in filled.items() if told and _says_nothing(value.get(name))}
             if missing:
                 value, own = value | missing, ""
-        text = (own or one_line(value)).encode()
+        text = (own or numerals.written(value, compact=True)).encode()
         found = record.read(record.parse_json(text))
         key = record.object_key(found["_session_id"], found["_timestamp"]) if found else ""
         return _Line(key, text + b"\n")

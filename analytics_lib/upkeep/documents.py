@@ -2,22 +2,17 @@
 
 import json
 import re
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from analytics_lib import record
+from analytics_lib import numerals, record
 from analytics_lib.record import Rejected
 
-# Numbers are read as texts with a mark that nobody knows, so that they are written again as they were.
-MARK = f"{uuid.uuid4().hex}:"
-_MARKED = re.compile(f'"{MARK}([^"]*)"')
 _BLANKS = re.compile(r"[ \t\n\r]*")
-_decoder = json.JSONDecoder(parse_float=MARK.__add__, parse_int=MARK.__add__)
 
 
 def documents(content: bytes) -> Iterator[tuple[Any, str]]:
-    """Each document of the file, numbers marked, an array as its entries; its own text where that is one line.
+    """Each document of the file, with numerals, an array as its entries; its own text where that is one line.
 
     Raises Rejected where it reaches something that is no JSON.
     """
@@ -25,7 +20,7 @@ def documents(content: bytes) -> Iterator[tuple[Any, str]]:
         text = content.removeprefix(record.BYTE_ORDER_MARK).decode()
         position = _after_blanks(text, 0)
         while position < len(text):
-            value, end = _decoder.raw_decode(text, position)
+            value, end = numerals.decode(text, position)
             own = text[position:end]
             if isinstance(value, list):
                 yield from ((entry, "") for entry in value)
@@ -45,8 +40,3 @@ def documents(content: bytes) -> Iterator[tuple[Any, str]]:
 def _after_blanks(text: str, position: int) -> int:
     found = _BLANKS.match(text, position)
     return found.end() if found else position
-
-
-def one_line(value: object) -> str:
-    """A document of `documents` as compact JSON, with every field and every number as it was written."""
-    return _MARKED.sub(r"\1", json.dumps(value, ensure_ascii=False, separators=(",", ":")))

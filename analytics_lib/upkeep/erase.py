@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from analytics_lib import record
+from analytics_lib import numerals, record
 from analytics_lib.errors import LakeError, UsageError
 from analytics_lib.gzipped import Unread
 from analytics_lib.lake import files
@@ -20,7 +20,7 @@ from analytics_lib.record import Rejected
 from analytics_lib.remote import copies, sync
 from analytics_lib.remote.stores import Bucket, Folder, unpacked
 from analytics_lib.remote.transfer import side_by_side
-from analytics_lib.upkeep.documents import documents, one_line
+from analytics_lib.upkeep.documents import documents
 
 _KEY = re.compile(r"sessions/dt=(\d{4}-\d{2}-\d{2})/([A-Za-z0-9%._~-]+)-(\d{1,12})(?:\.\d{1,3})?\.json", re.ASCII)
 _VALUE = r'\s*:\s*("(?:[^"\\]|\\.)*"|[^\s",}]+)'
@@ -54,7 +54,7 @@ class Subject:
             return content, 0
         if not all(map(_is_json, lines)):
             with suppress(Rejected):  # pretty-printed: a line of it is no record
-                found = [own or one_line(value) for value, own in documents(content)]
+                found = [own or numerals.written(value, compact=True) for value, own in documents(content)]
                 left = [text for text in found if not self._is_in(text.encode())]
                 return "".join(f"{text}\n" for text in left).encode(), len(found) - len(left)
             if any(_PART.match(record.content(line)) and not _is_json(line) for line in lines):
