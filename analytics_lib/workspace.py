@@ -179,7 +179,7 @@ def open_lake(
     chosen = settings.load(data, engine, athena)
     if not chosen.data.startswith("s3://"):
         return _local(chosen, progress)
-    from analytics_lib.remote.s3 import Location
+    from analytics_lib.location import Location
 
     location = Location.parse(chosen.data)
     if chosen.engine == "duckdb":

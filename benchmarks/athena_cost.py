@@ -29,7 +29,7 @@ import analytics_lib
 from analytics_lib import aws, prices
 from analytics_lib.cli.progress import Progress
 from analytics_lib.engines.athena import AthenaEngine
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.reports import catalogue
 from analytics_lib.samples.generator import LAST_DAY, write_samples
 from analytics_lib.settings import Athena

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from analytics_lib import aws
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.settings import Athena, samples
 from analytics_lib.upkeep import setup
 from benchmarks import measure

@@ -10,8 +10,9 @@ from datetime import date
 from pathlib import Path
 
 from analytics_lib import aws
+from analytics_lib.location import Location
 from analytics_lib.period import Period
-from analytics_lib.remote.s3 import Location, list_day
+from analytics_lib.remote.s3 import list_day
 from analytics_lib.remote.sync import sync
 from benchmarks import measure
 

@@ -17,6 +17,7 @@ FLOORS = {
     "errors": 1,
     "frames": 1,
     "gzipped": 1,
+    "location": 1,
     "numerals": 1,
     "period": 1,
     "phrases": 1,
@@ -46,7 +47,7 @@ FLOORS = {
 }
 # These run in the agent and in the Lambda, where nothing is installed. What they need from there (LiveKit,
 # boto3) they import inside the functions that use it.
-BARE = {"errors", "gzipped", "numerals", "period", "record", "resources", "schema", "capture", "delivery"}
+BARE = {"errors", "gzipped", "location", "numerals", "period", "record", "resources", "schema", "capture", "delivery"}
 HEAVY = {"awswrangler", "click", "duckdb", "matplotlib", "msgspec", "numpy", "pandas", "pyarrow"}
 
 Imports = dict[str, set[str]]

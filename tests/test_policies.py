@@ -15,9 +15,9 @@ from analytics_lib import aws, period
 from analytics_lib.engines import glue_tables
 from analytics_lib.engines.athena import AthenaEngine
 from analytics_lib.errors import QueryError
+from analytics_lib.location import Location
 from analytics_lib.logs import insights
 from analytics_lib.period import Period
-from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena
 from analytics_lib.upkeep import compaction, generations, setup
 from analytics_lib.workspace import Lake

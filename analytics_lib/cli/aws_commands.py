@@ -98,8 +98,8 @@ def sync(source: str, root: Path, days: dict[str, Any], fraction: float, dry_run
     Example:  analytics-lib sync s3://bucket/prefix lake --last 30 --fraction 0.05
               analytics-lib report lead_funnel --data lake
     """
+    from analytics_lib.location import Location
     from analytics_lib.remote import s3
-    from analytics_lib.remote.s3 import Location
     from analytics_lib.remote.sync import sync as copy
 
     location = Location.parse(source)

@@ -8,9 +8,9 @@ from analytics_lib import aws
 from analytics_lib.cli.doctor import Finding
 from analytics_lib.delivery.lines import lake_object
 from analytics_lib.errors import AnalyticsError
+from analytics_lib.location import Location
 from analytics_lib.logs.group import asking
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Location
 
 _LOOK_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
 _ON_THE_WAY = timedelta(minutes=15)

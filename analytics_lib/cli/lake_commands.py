@@ -165,10 +165,11 @@ def _copied(chosen: "Settings", days: dict[str, Any]) -> "tuple[Path, Period, li
     """A copy of those days of a lake on S3, the days, and what lies there that no reader opens."""
     from analytics_lib.engines import catalog
     from analytics_lib.engines.s3duckdb import cache_folder
+    from analytics_lib.location import Location
     from analytics_lib.remote import s3
     from analytics_lib.remote.sync import sync
 
-    location = s3.Location.parse(chosen.data)
+    location = Location.parse(chosen.data)
     asked = period.choose(**days, newest=s3.newest_day(location))
     with Progress("objects copied") as progress:
         synced = sync(location, root := cache_folder(location), asked, in_cache=True, progress=progress.amounts)

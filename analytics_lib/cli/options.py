@@ -11,7 +11,7 @@ from analytics_lib.errors import UsageError
 from analytics_lib.settings import ENGINES, Athena
 
 if TYPE_CHECKING:
-    from analytics_lib.remote.s3 import Location
+    from analytics_lib.location import Location
     from analytics_lib.settings import Settings
     from analytics_lib.workspace import Lake
 
@@ -37,7 +37,7 @@ class Place:
     def location(self) -> "Location":
         """The lake on S3 there. Raises UsageError where it is none."""
         from analytics_lib import settings
-        from analytics_lib.remote.s3 import Location
+        from analytics_lib.location import Location
 
         data = self.settings.data
         if data == str(settings.samples()):

@@ -22,9 +22,9 @@ from analytics_lib.engines import catalog, cost, line_counts, refusals, trino
 from analytics_lib.engines.catalog import State
 from analytics_lib.engines.engine import Counts, Result
 from analytics_lib.errors import AwsError, LakeError, QueryError
+from analytics_lib.location import Location
 from analytics_lib.period import Period
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Location
 
 SIDE_BY_SIDE = 8  # queries; an account may run 20 and more
 _POLL_SECONDS = 0.1  # with 8 side by side 80 requests a second, below the 100 that AWS allows

@@ -7,7 +7,7 @@ from typing import Any
 from analytics_lib import aws, period
 from analytics_lib.engines.glue_tables import LATE, LINES, MADE, PARQUET, RECORDS, WATERMARK, Compacted, Entry
 from analytics_lib.errors import AwsError, LakeError
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 
 _RANGE = "projection.dt.range"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from analytics_lib import schema, sqlfile
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 
 Entry = dict[str, Any]
 

@@ -11,9 +11,9 @@ from urllib.parse import quote
 from analytics_lib import aws
 from analytics_lib.engines.duckdb import DuckDBEngine
 from analytics_lib.errors import OutputError
+from analytics_lib.location import Location
 from analytics_lib.period import Period
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Location
 from analytics_lib.remote.sync import sync
 
 _FRESH_SECONDS = 60.0  # the queries of one report list S3 once

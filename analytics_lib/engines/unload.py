@@ -16,8 +16,8 @@ from analytics_lib import aws
 from analytics_lib.engines.engine import Result
 from analytics_lib.engines.glue_tables import RESULTS_FOLDER
 from analytics_lib.errors import AwsError, LakeError
+from analytics_lib.location import Location
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Location
 
 
 def to_file(sql: str, location: Location, path: Path, execute: Callable[[str], Result]) -> Result:

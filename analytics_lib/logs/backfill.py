@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from analytics_lib import aws
 from analytics_lib.delivery.lines import lake_object
 from analytics_lib.delivery.writing import LogEvent, deliver
+from analytics_lib.location import Location
 from analytics_lib.logs.group import DAY_MS, asking, start_ms
 from analytics_lib.period import Period
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Location
 
 _FOLDERS_KNOWN = 6  # of records and of rejected lines: a day's belong to its own and to its neighbours'
 _HOUR_MS = 3_600_000

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analytics_lib.errors import OutputError
-from analytics_lib.remote.s3 import Location, Stored
+from analytics_lib.location import Location
+from analytics_lib.remote.s3 import Stored
 
 STATE = ".sync"
 _ENDING = re.compile(r"\.(json|jsonl|ndjson)(\.gz)?\Z")

@@ -14,8 +14,8 @@ from analytics_lib import aws, gzipped
 from analytics_lib.errors import AwsError, OutputError, UsageError
 from analytics_lib.gzipped import Unread
 from analytics_lib.lake import files
+from analytics_lib.location import Location
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Location
 
 _UNREADABLE = {"InvalidObjectState": "it is archived; restore it first", "NoSuchKey": "it has vanished"}
 

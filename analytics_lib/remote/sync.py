@@ -26,10 +26,11 @@ from typing import TextIO
 from analytics_lib.errors import LakeError, OutputError, UsageError
 from analytics_lib.lake import files
 from analytics_lib.lake.files import Ignored
+from analytics_lib.location import Location
 from analytics_lib.period import Period
 from analytics_lib.remote import copies, s3, transfer
 from analytics_lib.remote.copies import STATE, Copy, Plan
-from analytics_lib.remote.s3 import Day, Location, Stored
+from analytics_lib.remote.s3 import Day, Stored
 
 Progress = Callable[[int, int, int, int], None]  # objects fetched, to fetch; bytes fetched, to fetch
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from analytics_lib import aws
 from analytics_lib.errors import AwsError, LakeError
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 
 T = TypeVar("T")
 R = TypeVar("R")

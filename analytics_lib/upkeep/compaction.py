@@ -19,8 +19,8 @@ from analytics_lib.engines.catalog import State
 from analytics_lib.engines.engine import Result
 from analytics_lib.engines.glue_tables import Compacted
 from analytics_lib.errors import CostError, LakeError, PeriodError, QueryError
+from analytics_lib.location import Location
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena
 from analytics_lib.upkeep import generations, setup
 from analytics_lib.upkeep.changes import call, differences

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from analytics_lib.engines import catalog
 from analytics_lib.engines.glue_tables import PARQUET, PARQUET_FOLDER
 from analytics_lib.engines.s3duckdb import cache_folder
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.remote.stores import Bucket, Folder
 from analytics_lib.remote.transfer import side_by_side
 from analytics_lib.upkeep import erase as lake

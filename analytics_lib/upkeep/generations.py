@@ -20,8 +20,8 @@ from analytics_lib.engines import catalog
 from analytics_lib.engines.engine import Result
 from analytics_lib.engines.glue_tables import PARQUET, PARQUET_FOLDER, Compacted
 from analytics_lib.errors import AwsError, QueryError
+from analytics_lib.location import Location
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena
 from analytics_lib.upkeep.changes import call
 

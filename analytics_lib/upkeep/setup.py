@@ -22,8 +22,8 @@ from analytics_lib.engines.glue_tables import (
     Entry,
 )
 from analytics_lib.errors import AwsError, LakeError
+from analytics_lib.location import Location
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena
 from analytics_lib.upkeep import workgroup
 from analytics_lib.upkeep.changes import Change, Outcome, call, compared, found

@@ -5,7 +5,7 @@ from typing import Any
 
 from analytics_lib import aws, prices
 from analytics_lib.engines.glue_tables import RESULTS_FOLDER
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.settings import Athena
 from analytics_lib.upkeep.changes import Change, call, compared, found
 

@@ -10,7 +10,7 @@ import pytest
 
 from analytics_lib import aws
 from analytics_lib.cli import doctor_aws
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from tests.support.wild import session
 
 NOW = datetime.now(UTC)

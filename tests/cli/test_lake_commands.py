@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.remote.stores import Bucket
 from tests.support.wild import encode, lake_of, session, write
 

@@ -26,7 +26,7 @@ import analytics_lib
 from analytics_lib import aws, frames
 from analytics_lib.engines import athena
 from analytics_lib.errors import QueryError
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.upkeep import setup
 from analytics_lib.workspace import Lake
 from tests.cli import conftest as commands

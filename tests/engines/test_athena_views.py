@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from analytics_lib import aws, frames, sqlfile
 from analytics_lib.engines.athena import AthenaEngine
+from analytics_lib.location import Location
 from analytics_lib.period import Period, parse_date
-from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena
 from analytics_lib.upkeep import setup
 from tests.support import reference, wild

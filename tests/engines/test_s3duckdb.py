@@ -9,9 +9,9 @@ import pytest
 from analytics_lib.engines import s3duckdb
 from analytics_lib.engines.s3duckdb import SyncedEngine, cache_folder
 from analytics_lib.errors import LakeError, OutputError
+from analytics_lib.location import Location
 from analytics_lib.period import Period
 from analytics_lib.remote import sync
-from analytics_lib.remote.s3 import Location
 from analytics_lib.workspace import Lake, open_lake
 from tests.support.slow_s3 import SlowS3
 from tests.support.wild import encode, key, session, write

@@ -13,8 +13,8 @@ import pytest
 
 from analytics_lib import aws, monthly_cost, period
 from analytics_lib.engines import glue_tables
+from analytics_lib.location import Location
 from analytics_lib.logs import insights
-from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena
 from analytics_lib.upkeep import setup, workgroup
 from tests.support.template import FILE, TEMPLATE, Stack

@@ -9,11 +9,11 @@ import pytest
 
 from analytics_lib import aws
 from analytics_lib.errors import AwsError, LakeError
+from analytics_lib.location import Location
 from analytics_lib.logs import backfill as module
 from analytics_lib.logs.backfill import Filled, backfill
 from analytics_lib.period import Period
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Location
 from tests.support.local_athena.fixtures import Server
 from tests.support.wild import session
 

@@ -8,8 +8,9 @@ import pytest
 from analytics_lib import aws
 from analytics_lib.errors import AwsError, LakeError, UsageError
 from analytics_lib.lake.files import Ignored
+from analytics_lib.location import Location
 from analytics_lib.remote import s3
-from analytics_lib.remote.s3 import Day, Location, Stored
+from analytics_lib.remote.s3 import Day, Stored
 from tests.support.slow_s3 import SlowS3, etag
 
 LAKE = Location("bucket", "agents/prod")

@@ -16,10 +16,10 @@ import analytics_lib
 from analytics_lib.errors import AnalyticsError, AwsError, LakeError, OutputError, UsageError
 from analytics_lib.lake import files
 from analytics_lib.lake.files import Ignored
+from analytics_lib.location import Location
 from analytics_lib.period import Period
 from analytics_lib.remote import sync as module
 from analytics_lib.remote import transfer
-from analytics_lib.remote.s3 import Location
 from analytics_lib.remote.sync import Synced, sync
 from tests.support.slow_s3 import SlowS3
 from tests.support.wild import write
@@ -243,7 +243,7 @@ def test_what_a_killed_run_brought_is_known_as_its_own(slow_s3: SlowS3, tmp_path
     slow_s3.delay_seconds = 0.2  # this thread may be slow to see what has arrived
     program = (
         "import os, sys\nfrom datetime import date\nfrom pathlib import Path\n"
-        "from analytics_lib.remote.s3 import Location\nfrom analytics_lib.remote.sync import sync\n"
+        "from analytics_lib.location import Location\nfrom analytics_lib.remote.sync import sync\n"
         "from analytics_lib.period import Period\n"
         "sync(Location('bucket', 'agents'), Path(sys.argv[1]), Period(date(2026, 2, 1), date(2026, 2, 28)),\n"
         "     progress=lambda done, *_: os._exit(9) if done == 10 else None)"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import analytics_lib
 from analytics_lib import aws, settings
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.upkeep import setup
 from analytics_lib.workspace import Lake
 

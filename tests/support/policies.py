@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics_lib import aws
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.settings import Athena
 
 FOLDER = Path(__file__).parents[2] / "infra" / "policies"

@@ -11,7 +11,7 @@ import pytest
 from analytics_lib import aws
 from analytics_lib.errors import LakeError
 from analytics_lib.lake import files
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.remote.stores import Bucket, Folder
 from analytics_lib.upkeep.adopt import Adopted, adopt
 from tests.support.wild import session, write

@@ -25,7 +25,7 @@ from analytics_lib.engines.catalog import State
 from analytics_lib.engines.engine import Result
 from analytics_lib.engines.glue_tables import Compacted
 from analytics_lib.errors import AwsError, CostError, LakeError, PeriodError, QueryError
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.remote.stores import Bucket
 from analytics_lib.settings import Athena
 from analytics_lib.upkeep import compaction, generations, setup

@@ -16,8 +16,8 @@ from analytics_lib.engines import catalog
 from analytics_lib.engines.athena import AthenaEngine
 from analytics_lib.engines.engine import Result
 from analytics_lib.errors import AnalyticsError
+from analytics_lib.location import Location
 from analytics_lib.period import Period, parse_date
-from analytics_lib.remote.s3 import Location
 from analytics_lib.settings import Athena
 from analytics_lib.upkeep import setup
 from analytics_lib.upkeep.compaction import Compaction, compact

@@ -12,9 +12,9 @@ import pytest
 from analytics_lib import aws
 from analytics_lib.delivery.lines import lake_object
 from analytics_lib.errors import LakeError, UsageError
+from analytics_lib.location import Location
 from analytics_lib.period import Period
 from analytics_lib.remote import copies
-from analytics_lib.remote.s3 import Location
 from analytics_lib.remote.stores import Bucket, Folder
 from analytics_lib.remote.sync import sync
 from analytics_lib.upkeep.erase import Erased, Subject, erase

@@ -14,7 +14,7 @@ from analytics_lib.engines import catalog, glue_tables
 from analytics_lib.engines.catalog import State
 from analytics_lib.engines.glue_tables import Compacted
 from analytics_lib.errors import LakeError
-from analytics_lib.remote.s3 import Location
+from analytics_lib.location import Location
 from analytics_lib.settings import Athena
 from analytics_lib.upkeep import setup
 from analytics_lib.upkeep.changes import Outcome
