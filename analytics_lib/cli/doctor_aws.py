@@ -8,8 +8,12 @@ from analytics_lib import aws
 from analytics_lib.cli.doctor import Finding
 from analytics_lib.delivery.lines import lake_object
 from analytics_lib.errors import AnalyticsError
+<<<<<<< Updated upstream
 from analytics_lib.location import Location
 from analytics_lib.logs.group import asking
+=======
+from analytics_lib.logs.group import asking, events
+>>>>>>> Stashed changes
 from analytics_lib.remote import s3
 
 _LOOK_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
@@ -68,12 +72,9 @@ class _Way:
     def session_lines(self) -> tuple[bool, str]:
         """The newest line that holds a session record and passes the filter, looked for in ever longer times."""
         for back in _LOOK_BACK:
-            with asking(self.group, "reading the events of"):
-                pages = aws.client("logs").get_paginator("filter_log_events")
-                since_ms = int((self.now - back).timestamp() * 1000)
-                asked = {"logGroupName": self.group, "startTime": since_ms, "filterPattern": self.pattern}
-                events = (event for page in pages.paginate(**asked) for event in page["events"])
-                newest_ms = max((each["timestamp"] for each in events if _is_record(each)), default=None)
+            since_ms = int((self.now - back).timestamp() * 1000)
+            logged = events(self.group, startTime=since_ms, filterPattern=self.pattern)
+            newest_ms = max((each["timestamp"] for each in logged if _is_record(each)), default=None)
             if newest_ms is not None:
                 self.newest_line = datetime.fromtimestamp(newest_ms / 1000, UTC)
                 return True, f"the last one is {self._age(self.newest_line)} old"

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from analytics_lib import aws
 from analytics_lib.delivery.lines import lake_object
 from analytics_lib.delivery.writing import LogEvent, deliver
+<<<<<<< Updated upstream
 from analytics_lib.location import Location
 from analytics_lib.logs.group import DAY_MS, asking, start_ms
+=======
+from analytics_lib.logs.group import DAY_MS, events, start_ms
+>>>>>>> Stashed changes
 from analytics_lib.period import Period
 from analytics_lib.remote import s3
 
@@ -61,7 +65,8 @@ def backfill(
     begin_ms, hours = start_ms(period.start), 24 * len(period)
 
     def lacking(first_ms: int) -> Iterator[LogEvent]:
-        for event in _events(group, first_ms):
+        for logged in events(group, startTime=first_ms, endTime=first_ms + DAY_MS - 1):
+            event = LogEvent(logged["message"], logged["timestamp"])
             done.events += 1
             progress((event.timestamp_ms - begin_ms) // _HOUR_MS, hours)
             found = lake_object(event.message, event.timestamp_ms)
@@ -77,11 +82,11 @@ def backfill(
                 yield event
 
     for date in period.days():
-        events = lacking(start_ms(date))
+        lines = lacking(start_ms(date))
         if dry_run:
-            deque(events, maxlen=0)
+            deque(lines, maxlen=0)
         else:
-            deliver(events, str(location), aws.client("s3")).raise_failures()
+            deliver(lines, str(location), aws.client("s3")).raise_failures()
     done.days = dict(sorted(done.days.items()))
     return done
 
@@ -106,13 +111,3 @@ class _Folders:
             self._names[folder].add(name)
             self._lacked.setdefault(folder, set()).add(name)
         return lacking
-
-
-def _events(group: str, first_ms: int) -> Iterator[LogEvent]:
-    """The log events of a day, in order of time."""
-    with asking(group, "reading the events of"):
-        pages = aws.client("logs").get_paginator("filter_log_events")
-        asked = {"logGroupName": group, "startTime": first_ms, "endTime": first_ms + DAY_MS - 1}
-        for page in pages.paginate(**asked):
-            for event in page["events"]:
-                yield LogEvent(event["message"], event["timestamp"])

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,11 @@ from analytics_lib.logs import backfill as module
 from analytics_lib.logs.backfill import Filled, backfill
 from analytics_lib.period import Period
 from analytics_lib.remote import s3
+<<<<<<< Updated upstream
+=======
+from analytics_lib.remote.s3 import Location
+from tests.support.fake_logs import FakeLogs
+>>>>>>> Stashed changes
 from tests.support.local_athena.fixtures import Server
 from tests.support.wild import session
 
@@ -146,3 +152,33 @@ def test_a_page_at_a_time_is_read(group: str, bucket: str) -> None:
     log(group, *((NOW + timedelta(milliseconds=n), "noise") for n in range(11_000)), (NOW, record("r", NOW)))
     done = backfill(group, DAYS, Location(bucket, ""), dry_run=True)
     assert (done.events, done.total()) == (11_001, Filled(1, 1, 0))
+
+
+@pytest.fixture
+def served(bucket: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Pages of events, served as CloudWatch Logs beside a bucket."""
+    return lambda *pages: FakeLogs(pages=pages).served(monkeypatch)
+
+
+def event(name: str) -> dict[str, Any]:
+    return {"timestamp": round(NOW.timestamp() * 1000), "message": json.dumps(record(name, NOW))}
+
+
+def test_an_empty_page_that_bears_the_token_it_was_asked_with_is_asked_on(
+    served: Callable[..., Any], bucket: str
+) -> None:
+    again = {"events": [], "nextToken": "A"}
+    with served({"events": [event("r1")], "nextToken": "A"}, again, again, {"events": [event("r2")]}) as logs:
+        done = backfill("agents", Period(NOW.date(), NOW.date()), Location(bucket, ""))
+    assert done.total() == Filled(2, 2, 0)
+    assert [request.get("nextToken") for _, request in logs.asked] == [None, "A", "A", "A"]
+    assert [name.partition("/r")[2][:1] for name in below(Location(bucket, ""))] == ["1", "2"]
+
+
+@pytest.mark.parametrize(("page", "requests"), [([], 1001), ([event("r")], 2)])
+def test_pages_that_lead_nowhere_end_with_an_error(
+    served: Callable[..., Any], bucket: str, page: list[dict[str, Any]], requests: int
+) -> None:
+    with served({"events": page, "nextToken": "A"}) as logs, pytest.raises(AwsError, match="to the same page again"):
+        backfill("agents", DAYS, Location(bucket, ""))
+    assert len(logs.asked) == requests

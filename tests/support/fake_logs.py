@@ -1,8 +1,8 @@
-"""A CloudWatch Logs over HTTP that knows Insights queries only, and ends them as a test wants it."""
+"""A CloudWatch Logs over HTTP that gives Insights queries and pages of events as a test wants them."""
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,11 +13,21 @@ from analytics_lib import aws
 
 
 class FakeLogs:
-    """`statuses` are told in turn, the last one for ever; with `refusal` no query starts. `asked` are the requests."""
+    """`statuses` of a query, and `pages` of events, are told in turn, the last one for ever.
 
-    def __init__(self, *statuses: str, rows: list[dict[str, str]] | None = None, refusal: str = "") -> None:
+    With `refusal` no query starts. `asked` are the requests.
+    """
+
+    def __init__(
+        self,
+        *statuses: str,
+        rows: Sequence[dict[str, str]] = (),
+        pages: Sequence[dict[str, Any]] = (),
+        refusal: str = "",
+    ) -> None:
         self.statuses = list(statuses)
-        self.rows = rows or []
+        self.rows = rows
+        self.pages = list(pages)
         self.refusal = refusal
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
@@ -32,6 +42,8 @@ class FakeLogs:
             return (400, refused) if self.refusal else (200, {"queryId": "q-1"})
         if operation == "StopQuery":
             return 200, {"success": True}
+        if operation == "FilterLogEvents":
+            return 200, self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         rows = [[{"field": name, "value": value} for name, value in row.items()] for row in self.rows]
         statistics = {"recordsMatched": 2.0, "recordsScanned": 7.0, "bytesScanned": 2_000_000.0}
@@ -58,7 +70,7 @@ class FakeLogs:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", f"http://127.0.0.1:{server.server_port}")
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "testing")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
