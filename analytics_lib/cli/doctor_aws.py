@@ -8,12 +8,8 @@ from analytics_lib import aws
 from analytics_lib.cli.doctor import Finding
 from analytics_lib.delivery.lines import lake_object
 from analytics_lib.errors import AnalyticsError
-<<<<<<< Updated upstream
 from analytics_lib.location import Location
-from analytics_lib.logs.group import asking
-=======
 from analytics_lib.logs.group import asking, events
->>>>>>> Stashed changes
 from analytics_lib.remote import s3
 
 _LOOK_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))

@@ -7,12 +7,8 @@ from dataclasses import dataclass, field
 from analytics_lib import aws
 from analytics_lib.delivery.lines import lake_object
 from analytics_lib.delivery.writing import LogEvent, deliver
-<<<<<<< Updated upstream
 from analytics_lib.location import Location
-from analytics_lib.logs.group import DAY_MS, asking, start_ms
-=======
 from analytics_lib.logs.group import DAY_MS, events, start_ms
->>>>>>> Stashed changes
 from analytics_lib.period import Period
 from analytics_lib.remote import s3
 

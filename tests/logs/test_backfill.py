@@ -15,11 +15,7 @@ from analytics_lib.logs import backfill as module
 from analytics_lib.logs.backfill import Filled, backfill
 from analytics_lib.period import Period
 from analytics_lib.remote import s3
-<<<<<<< Updated upstream
-=======
-from analytics_lib.remote.s3 import Location
 from tests.support.fake_logs import FakeLogs
->>>>>>> Stashed changes
 from tests.support.local_athena.fixtures import Server
 from tests.support.wild import session
 
