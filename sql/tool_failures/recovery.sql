@@ -2,33 +2,37 @@
 -- Grain: one row a tool with a failure.
 -- Columns: tool; failures; retried, recovered: followed in the session by a call of the same tool, by one that went
 --   well; last_calls: followed by no call at all.
-WITH followed AS (
+WITH by_tool AS (
     SELECT
+        dt,
+        session_id,
+        ended_at,
         tool,
-        outcome,
-        COUNT(*) OVER same_tool AS calls_of_tool_after,
-        COUNT(CASE WHEN outcome = 'ok' THEN 1 END) OVER same_tool AS ok_of_tool_after,
-        COUNT(*) OVER any_tool AS calls_after
+        MAX(call_index) AS last_of_tool,
+        MAX(call_index) FILTER (WHERE outcome = 'ok') AS last_ok,
+        ARRAY_AGG(call_index) FILTER (WHERE outcome IN ('error', 'empty')) AS failed
     FROM tool_calls
     WHERE dt BETWEEN /*:start*/ '2026-01-01' AND /*:end*/ '2026-01-30'
-    WINDOW
-        same_tool AS (
-            PARTITION BY dt, session_id, ended_at, tool ORDER BY call_index
-            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
-        ),
-        any_tool AS (
-            PARTITION BY dt, session_id, ended_at ORDER BY call_index
-            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
-        )
+    GROUP BY dt, session_id, ended_at, tool
+),
+
+by_session AS (
+    SELECT
+        tool,
+        last_of_tool,
+        last_ok,
+        failed,
+        MAX(last_of_tool) OVER (PARTITION BY dt, session_id, ended_at) AS last_of_session
+    FROM by_tool
 )
 
 SELECT
-    tool,
+    by_session.tool,
     COUNT(*) AS failures,
-    COUNT(*) FILTER (WHERE calls_of_tool_after > 0) AS retried,
-    COUNT(*) FILTER (WHERE ok_of_tool_after > 0) AS recovered,
-    COUNT(*) FILTER (WHERE calls_after = 0) AS last_calls
-FROM followed
-WHERE outcome IN ('error', 'empty')
-GROUP BY tool
+    COUNT(*) FILTER (WHERE call.position < by_session.last_of_tool) AS retried,
+    COUNT(*) FILTER (WHERE call.position < by_session.last_ok) AS recovered,
+    COUNT(*) FILTER (WHERE call.position = by_session.last_of_session) AS last_calls
+FROM by_session
+CROSS JOIN UNNEST(by_session.failed) AS call (position)
+GROUP BY by_session.tool
 ORDER BY failures DESC, tool;

@@ -17,9 +17,9 @@ SAMPLE_PERIOD = Period(parse_date("2026-01-01"), parse_date("2026-01-30"))
 
 # What Trino and DuckDB both have, with the same meaning; json_format and regexp_replace are macros on DuckDB.
 FUNCTIONS = {
-    "ABS", "AVG", "CARDINALITY", "CAST", "COALESCE", "COUNT", "DATE_DIFF", "EXTRACT", "FLOOR", "GREATEST",
-    "JSON_FORMAT", "LOWER", "MAX", "MIN", "NULLIF", "REGEXP_REPLACE", "REPLACE", "ROW_NUMBER", "SPLIT_PART", "STRPOS",
-    "SUBSTR", "SUM", "TRY_CAST", "UNNEST",
+    "ABS", "ARRAY_AGG", "AVG", "CARDINALITY", "CAST", "CHR", "COALESCE", "COUNT", "DATE_DIFF", "EXTRACT", "FLOOR",
+    "GREATEST", "JSON_FORMAT", "LOWER", "MAX", "MIN", "NULLIF", "REGEXP_REPLACE", "REPLACE", "ROW_NUMBER",
+    "SPLIT_PART", "STRPOS", "SUBSTR", "SUM", "TRY_CAST", "UNNEST",
 }  # fmt: skip
 WORDS_BEFORE_A_PARENTHESIS = {
     "AND", "AS", "BETWEEN", "BY", "DISTINCT", "EXISTS", "FILTER", "FROM", "IN", "JOIN", "NOT", "ON", "OR", "OVER",
