@@ -27,10 +27,10 @@ from tests.logs import test_backfill
 from tests.support.fake_logs import FakeLogs
 from tests.support.policies import FOLDER, Calls, by_athena, is_allowed, statements, unused
 from tests.support.wild import encode, session
-from tests.upkeep import test_erasure
+from tests.upkeep import test_erase_on_s3
 
 cli = commands.cli
-compacted, stack, group = test_erasure.lake, test_doctor_aws.stack, test_backfill.group
+compacted, stack, group = test_erase_on_s3.lake, test_doctor_aws.stack, test_backfill.group
 
 
 @pytest.fixture
@@ -178,11 +178,11 @@ def test_adopting_needs_what_its_policy_names(
 
 
 def test_erasing_needs_what_its_policy_names_also_where_old_versions_are_kept(
-    calls: Calls, cli: commands.Command, compacted: test_erasure.Lake
+    calls: Calls, cli: commands.Command, compacted: test_erase_on_s3.Lake
 ) -> None:
     both = "".join(f"{encode(session(_session_id=name))}\n" for name in ("one", "two", "three")).encode()
     for folder in ("sessions", "rejected"):
-        compacted.upload(f"{folder}/dt={test_erasure.FIRST}/both.json", both)
+        compacted.upload(f"{folder}/dt={test_erase_on_s3.FIRST}/both.json", both)
     record(calls)
     assert cli("erase", "one", "--data", compacted.location).status == 0
     kept: Any = {"Bucket": compacted.location.bucket, "VersioningConfiguration": {"Status": "Enabled"}}

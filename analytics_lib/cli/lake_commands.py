@@ -125,15 +125,15 @@ def erase(session_id: str | None, caller: str | None, thorough: bool, data: str 
     from analytics_lib import settings
     from analytics_lib.cli.output import printable
     from analytics_lib.remote.stores import store_at
-    from analytics_lib.upkeep import erasure
-    from analytics_lib.upkeep.erase import Subject
+    from analytics_lib.upkeep.erase import erase as run
+    from analytics_lib.upkeep.subject import Subject
 
     subject = Subject.of(session_id, caller)
     if not data:
         raise UsageError("say where to erase: --data ROOT, a folder or s3:// prefix that holds sessions/")
     store = store_at(settings.load(data).data)
     with Progress("files read") as progress:
-        done = erasure.erase(store, subject, thorough=thorough, dry_run=dry_run, progress=progress)
+        done = run(store, subject, thorough=thorough, dry_run=dry_run, progress=progress)
     for what, path, count in done.places:
         click.echo(printable(f"{what:<8} {path}  ({phrases.many(count, 'line')})"))
     lines = f"{'would remove' if dry_run else 'removed'} {phrases.many(done.lines, 'line')}"

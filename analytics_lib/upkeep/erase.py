@@ -1,146 +1,33 @@
-"""One session's, or one caller's, lines removed from the files of a lake: what is left of a file stays as it was."""
+"""Erasing all through a lake: its files, the Parquet that was made of them, and this machine's copy of a lake on S3."""
 
-import base64
 import gzip
-import json
-import re
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Collection
-from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from analytics_lib import numerals, record
-from analytics_lib.errors import LakeError, UsageError
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from analytics_lib.engines import catalog
+from analytics_lib.engines.glue_tables import PARQUET, PARQUET_FOLDER
+from analytics_lib.engines.s3duckdb import cache_folder
+from analytics_lib.errors import LakeError
 from analytics_lib.gzipped import Unread
 from analytics_lib.lake import files
-from analytics_lib.record import Rejected
+from analytics_lib.location import Location
 from analytics_lib.remote import copies, sync
 from analytics_lib.remote.stores import Bucket, Folder, unpacked
 from analytics_lib.remote.transfer import side_by_side
-from analytics_lib.upkeep.documents import documents
+from analytics_lib.upkeep import setup
+from analytics_lib.upkeep.changes import call
+from analytics_lib.upkeep.generations import DAY_PLACE, folder_of
+from analytics_lib.upkeep.subject import Subject
 
-_KEY = re.compile(r"sessions/dt=(\d{4}-\d{2}-\d{2})/([A-Za-z0-9%._~-]+)-(\d{1,12})(?:\.\d{1,3})?\.json", re.ASCII)
-_VALUE = r'\s*:\s*("(?:[^"\\]|\\.)*"|[^\s",}]+)'
-_LEVELS = 4  # of JSON inside a text inside JSON: a rejected line of a log line that holds a message
-_PART = re.compile(rb'"|[\[\]{},\s]+\Z')  # how a line begins, or is, that is a part of a document over many lines
-_DAMAGED = "a Kinesis record"  # how the reason begins of what was rejected whole, as base64
-_NAMES = {"_session_id": "_?session_id", "caller_key": "caller_key"}  # how a log line spells them
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whose records: those whose `field`, `_session_id` or `caller_key`, is `value`."""
-
-    field: str
-    value: str
-
-    @classmethod
-    def of(cls, session_id: str | None, caller: str | None) -> "Subject":
-        """The session or caller of that name. Raises UsageError unless exactly one of them says something."""
-        given = {"_session_id": session_id, "caller_key": caller}
-        named = [cls(name, value.strip(record.BLANKS)) for name, value in given.items() if value is not None]
-        if len(named) != 1 or not named[0].value:
-            raise UsageError("name one session, or one caller: analytics-lib erase SESSION_ID, or erase --caller KEY")
-        return named[0]
-
-    def without(self, content: bytes) -> tuple[bytes, int]:
-        """The content without the subject's lines, and how many were left out. Raises Unread."""
-        lines = content.splitlines(keepends=True)
-        kept = [line for line in lines if not self._is_in(line)]
-        if len(kept) == len(lines):
-            return content, 0
-        if not all(map(_is_json, lines)):
-            with suppress(Rejected):  # pretty-printed: a line of it is no record
-                found = [own or numerals.written(value, compact=True) for value, own in documents(content)]
-                left = [text for text in found if not self._is_in(text.encode())]
-                return "".join(f"{text}\n" for text in left).encode(), len(found) - len(left)
-            if any(_PART.match(record.content(line)) and not _is_json(line) for line in lines):
-                raise Unread("it spells the name, but is a damaged document over many lines: mend or remove it")
-        return b"".join(kept), len(lines) - len(kept)
-
-    def _is_in(self, line: bytes) -> bool:
-        text = record.content(line)
-        if f'"{_DAMAGED}'.encode() in text and (damaged := _damaged(text)):
-            return self._is_mentioned(damaged) or self._is_packed(damaged)
-        if self.value.encode() not in text and b"\\" not in text:
-            return False
-        try:
-            document = record.parse_json(text)
-            if isinstance(document, dict) and record.read(document):
-                value = document.get(self.field)
-                return isinstance(value, str) and value.strip(record.BLANKS) == self.value
-        except Rejected:
-            pass
-        return self._is_mentioned(text.decode(errors="replace"))
-
-    def _is_mentioned(self, text: str) -> bool:
-        """Whether the field with that value is written anywhere in what is no record of a session."""
-        for _ in range(_LEVELS):
-            for found in re.finditer(f'"{_NAMES[self.field]}"{_VALUE}', text):
-                try:
-                    value = json.loads(found[1])
-                except ValueError:
-                    value = found[1]
-                if str(value).strip(record.BLANKS) == self.value:
-                    return True
-            text = re.sub(r"\\([\"\\/])", r"\1", text)
-        return False
-
-    def _is_packed(self, damaged: str) -> bool:
-        """Whether it is mentioned in what can be unpacked of a damaged Kinesis record. Raises Unread."""
-        try:
-            packed, problem = base64.b64decode(damaged, validate=True), ""
-        except ValueError as error:
-            raise Unread(f"it holds a Kinesis record that cannot be decoded: {error}") from None
-        plain = bytearray()
-        while packed.startswith(b"\x1f\x8b") and not problem:
-            member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            try:
-                for at in range(len(packed)):  # by the byte, so that all before the damage is seen
-                    plain += member.decompress(packed[at : at + 1])
-                    if member.eof:
-                        break
-                packed = packed[at + 1 :]
-            except zlib.error as error:
-                problem = str(error)
-        if self._is_mentioned((plain + packed).decode(errors="replace")):
-            return True
-        if problem:
-            raise Unread(f"it holds a Kinesis record that cannot be unpacked: {problem}")
-        return False
-
-    def is_elsewhere(self, path: str, suspected: Collection[str]) -> bool:
-        """Whether the path is the key of another session, by the contract's rule, on a day that is not suspected."""
-        found = _KEY.fullmatch(path)
-        if not found or self.field != "_session_id" or found[1] in suspected:
-            return False
-        own = record.object_key(self.value, 0).rpartition("/")[2].removesuffix("-0.json")
-        try:
-            return found[2] != own and record.day_of(int(found[3]) * 1000) == found[1]
-        except OverflowError:  # after the year 9999
-            return False
-
-
-def _damaged(text: bytes) -> str:
-    """The Kinesis record that a rejected line holds; nothing where it is another line."""
-    try:
-        kept = record.parse_json(text)
-    except Rejected:
-        return ""
-    if not isinstance(kept, dict) or not str(kept.get("reason")).startswith(_DAMAGED):
-        return ""
-    return str(kept.get("line") or "")
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        record.parse_json(record.content(line) or b"null")
-    except Rejected:
-        return False
-    return True
+Progress = Callable[[int, int], None]
+_NOTHING = "nothing lies under {store}/sessions/ and {store}/rejected/"
 
 
 @dataclass(slots=True)
@@ -160,50 +47,128 @@ def erase(
     store: Folder | Bucket,
     subject: Subject,
     *,
-    suspected: Collection[str] = (),
     thorough: bool = False,
     dry_run: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> Erased:
-    """Remove the subject's lines from `sessions/` and `rejected/`, also from files that no reader opens.
+    """Remove the subject's records from the lake, also from files that no reader opens; `progress` in files.
 
-    On S3, objects at another session's key are not opened, but on `suspected` days or if `thorough`: it is one
-    request each. `progress` in files. Raises LakeError, AwsError, OutputError; what is removed by then stays so.
+    Raises AwsError, OutputError, and LakeError, before anything is removed where the Glue database of Parquet with
+    such a record is not there to be switched. What is removed by then stays so; repeated, it finds what is left.
+    On S3, objects at another session's key are not opened, but on days whose Parquet has the subject or if
+    `thorough`: it is one request each.
     """
-    done = Erased()
-    synced = _synced(store)
-    with sync.held(synced) if synced and not dry_run else nullcontext():
-        there = [path for below in ("sessions/", "rejected/") for path, _ in store.found(below)]
-        opens_all = thorough or isinstance(store, Folder)
-        paths = [path for path in there if opens_all or not subject.is_elsewhere(path, suspected)]
-        work = partial(_erase_from, store, subject, dry_run)
-        with closing(side_by_side(lambda path, stopped: work(path), iter(paths))) as arriving:
-            for number, one in enumerate(arriving, 1):
-                progress(number, len(paths))
-                done.lines += one.lines
-                done.places += one.places
-                done.unread += one.unread
-        done.places.sort(key=lambda place: place[1])
-        done.unread.sort()
-        if synced and not dry_run:
-            _forget(synced, done)
-    if synced:
-        done.notes.append(f"{store} holds copies made by sync: erase at their source as well, or they come back")
-    if unopened := len(there) - len(paths):
+    if isinstance(store, Folder):
+        return _erase_folder(store, subject, dry_run, progress)
+    return _erase_bucket(store, subject, thorough, dry_run, progress)
+
+
+def _erase_bucket(store: Bucket, subject: Subject, thorough: bool, dry_run: bool, progress: Progress) -> Erased:
+    """The raw objects go first: whatever compacts at the same time sees that their days have changed."""
+    compacted = _holding(store, subject, progress)
+    databases = {path.split("/")[1] for path in compacted}
+    for database in databases:
+        catalog.read_state(database, store.location)
+    there = _raw(store)
+    suspected = {path.rpartition("/dt=")[2][:10] for path in compacted}
+    opened = [path for path in there if thorough or not subject.is_elsewhere(path, suspected)]
+    done = _erase_lines(store, opened, subject, dry_run, progress)
+    if not dry_run:
+        places = {store.location.url(folder_of(path)) for path in compacted}
+        for database in databases:
+            _read_as_json(store.location, database, places)
+        for path in compacted:
+            store.replace(path, b"")
+    done.places += [("delete", path, lines) for path, lines in sorted(compacted.items())]
+    cache = cache_folder(store.location)
+    if (cache / "sessions").is_dir():
+        copied = _erase_folder(Folder(cache), subject, dry_run)
+        done.places += [(what, f"{cache}/{path}", lines) for what, path, lines in copied.places]
+        done.unread += [(f"{cache}/{path}", reason) for path, reason in copied.unread]
+    if unopened := len(there) - len(opened):
         done.notes.append(f"{unopened:,} objects at the keys of other sessions were not opened; --thorough opens them")
     if not there:
-        done.notes.append(f"nothing lies under {store}/sessions/ and {store}/rejected/")
+        done.notes.append(_NOTHING.format(store=store))
     return done
 
 
-def _synced(store: Folder | Bucket) -> Path | None:
-    """The folder, where sync fills it. Raises LakeError where a folder is no lake."""
-    if isinstance(store, Bucket):
-        return None
+def _holding(store: Bucket, subject: Subject, progress: Progress) -> dict[str, int]:
+    """The Parquet files, also those that no partition names any more, with the subject's records, and how many.
+
+    A file is a cache of its day, so that with one record of it the whole of it may go; of a day of several files, all.
+    """
+    paths = [path for path, _ in store.found(PARQUET_FOLDER) if DAY_PLACE.fullmatch(folder_of(path))]
+    found: dict[str, int] = {}
+    with closing(side_by_side(lambda path, stopped: (path, _count(store, path, subject)), iter(paths))) as counted:
+        for number, (path, records) in enumerate(counted, 1):
+            progress(number, len(paths))
+            found[path] = records
+    folders = {folder_of(path) for path, records in found.items() if records}
+    return {path: records for path, records in found.items() if folder_of(path) in folders}
+
+
+def _count(store: Bucket, path: str, subject: Subject) -> int:
+    file = pq.ParquetFile(pa.BufferReader(store.read(path)))
+    if subject.column not in file.schema_arrow.names:  # written before the record had it
+        return 0
+    return int(pc.sum(pc.equal(file.read([subject.column])[subject.column], subject.value)).as_py() or 0)
+
+
+def _read_as_json(location: Location, database: str, places: Collection[str]) -> None:
+    """Have readers take the days whose Parquet lies at these places from raw lines, until they are compacted again.
+
+    Their partitions lose the digest as well: a compaction that has listed such a day before must not switch it back.
+    """
+    named = [each for each in catalog.read_state(database, location).days.values() if each.location in places]
+    for each in named:
+        attempt = f"marking {each.day} in {database}.{PARQUET} as erased"
+        partition = {"PartitionValueList": [each.day], "PartitionInput": replace(each, digest="erased").partition()}
+        call(attempt, "glue", "update_partition", DatabaseName=database, TableName=PARQUET, **partition)
+    days = {each.day for each in named}
+    setup.switch(
+        database, location, lambda now: (now.watermark, now.late | {day for day in days if day <= now.watermark})
+    )
+
+
+def _erase_folder(
+    store: Folder, subject: Subject, dry_run: bool, progress: Progress = lambda done, total: None
+) -> Erased:
+    """Where sync fills the folder, it waits, and what is removed is taken off what it remembers."""
     if not store.root.exists():
         raise LakeError(f"there is no folder {store}; name the lake by the folder that holds sessions/: --data ROOT")
     files.sessions_folder(store.root)
-    return store.root if copies.days(store.root) else None
+    is_synced = bool(copies.days(store.root))
+    with sync.held(store.root) if is_synced and not dry_run else nullcontext():
+        there = _raw(store)
+        done = _erase_lines(store, there, subject, dry_run, progress)
+        if is_synced and not dry_run:
+            _forget(store.root, done)
+    if is_synced:
+        done.notes.append(f"{store} holds copies made by sync: erase at their source as well, or they come back")
+    if not there:
+        done.notes.append(_NOTHING.format(store=store))
+    return done
+
+
+def _raw(store: Folder | Bucket) -> list[str]:
+    return [path for below in ("sessions/", "rejected/") for path, _ in store.found(below)]
+
+
+def _erase_lines(
+    store: Folder | Bucket, paths: Sequence[str], subject: Subject, dry_run: bool, progress: Progress
+) -> Erased:
+    """What was removed from these files, in the order of their paths."""
+    done = Erased()
+    tasks = iter(paths)
+    with closing(side_by_side(lambda path, stopped: _erase_from(store, subject, dry_run, path), tasks)) as arriving:
+        for number, one in enumerate(arriving, 1):
+            progress(number, len(paths))
+            done.lines += one.lines
+            done.places += one.places
+            done.unread += one.unread
+    done.places.sort(key=lambda place: place[1])
+    done.unread.sort()
+    return done
 
 
 def _erase_from(store: Folder | Bucket, subject: Subject, dry_run: bool, path: str) -> Erased:

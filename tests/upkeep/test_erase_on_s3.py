@@ -12,9 +12,10 @@ from analytics_lib.engines.s3duckdb import SyncedEngine
 from analytics_lib.errors import AwsError, LakeError
 from analytics_lib.period import Period
 from analytics_lib.remote.stores import Bucket
-from analytics_lib.upkeep import erasure, setup
-from analytics_lib.upkeep.erase import Erased, Subject
-from analytics_lib.upkeep.erasure import erase
+from analytics_lib.upkeep import erase as module
+from analytics_lib.upkeep import setup
+from analytics_lib.upkeep.erase import Erased, erase
+from analytics_lib.upkeep.subject import Subject
 from tests.support.wild import at, encode, key, session
 from tests.upkeep import test_compaction
 from tests.upkeep.test_compaction import FIRST, JANUARY, SECOND, THIRD
@@ -83,7 +84,7 @@ def test_a_run_stopped_halfway_is_completed_by_the_next(lake: Lake, monkeypatch:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(*((erasure, step) if step != "raw" else (Bucket, "replace")), stop)
+        patched.setattr(*((module, step) if step != "raw" else (Bucket, "replace")), stop)
         lake.erase()
     lake.erase()
     assert lake.seen() == lake.raw() == REST

@@ -7,8 +7,8 @@ import pytest
 
 from analytics_lib.engines import catalog
 from analytics_lib.remote.stores import Bucket, Folder
-from analytics_lib.upkeep.erase import Subject
-from analytics_lib.upkeep.erasure import erase
+from analytics_lib.upkeep.erase import erase
+from analytics_lib.upkeep.subject import Subject
 from tests.support import wild
 from tests.support.local_athena.fixtures import Server
 from tests.support.wild import session
