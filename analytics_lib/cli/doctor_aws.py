@@ -2,14 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from analytics_lib import aws
 from analytics_lib.cli.doctor import Finding
-from analytics_lib.delivery.lines import lake_object
 from analytics_lib.errors import AnalyticsError
 from analytics_lib.location import Location
-from analytics_lib.logs.group import asking, events
+from analytics_lib.logs import stations
 from analytics_lib.remote import s3
 
 _LOOK_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
@@ -19,14 +16,14 @@ _ON_THE_WAY = timedelta(minutes=15)
 def examine(group: str, data: str) -> Iterator[Finding]:
     """Try each station that a record passes, from the log group to the lake at `data`, an s3:// place."""
     way = _Way(group, Location.parse(data))
-    stations = {
+    looks = {
         "log group": way.log_group,
         "subscription filter": way.subscription_filter,
         "session lines": way.session_lines,
         "delivery function": way.function,
         "lake": way.lake,
     }
-    for subject, look in stations.items():
+    for subject, look in looks.items():
         if look == way.function and not way.destinations:
             continue
         finding = _tried(subject, look)
@@ -53,26 +50,21 @@ class _Way:
         self.pattern = ""
 
     def log_group(self) -> tuple[bool, str]:
-        with asking(self.group, "looking for"):
-            pages = aws.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=self.group)
-            found = {each["logGroupName"]: each.get("retentionInDays") for page in pages for each in page["logGroups"]}
+        found = stations.groups(self.group)
         if self.group in found:
             days = found[self.group]
             return True, f"{self.group}, {f'kept {days} days' if days else 'kept for ever: set a retention'}"
         near = f" (but {', '.join(sorted(found)[:5])})" if found else ""
         return False, (
-            f"there is no log group {self.group} in {aws.client('logs').meta.region_name}{near}. Check the region and "
+            f"there is no log group {self.group} in {stations.region()}{near}. Check the region and "
             "the name, and let LiveKit Cloud forward to it: analytics-lib livekit secrets"
         )
 
     def session_lines(self) -> tuple[bool, str]:
         """The newest line that holds a session record and passes the filter, looked for in ever longer times."""
         for back in _LOOK_BACK:
-            since_ms = int((self.now - back).timestamp() * 1000)
-            logged = events(self.group, startTime=since_ms, filterPattern=self.pattern)
-            newest_ms = max((each["timestamp"] for each in logged if _is_record(each)), default=None)
-            if newest_ms is not None:
-                self.newest_line = datetime.fromtimestamp(newest_ms / 1000, UTC)
+            self.newest_line = stations.newest_record(self.group, self.pattern, self.now - back)
+            if self.newest_line:
                 return True, f"the last one is {self._age(self.newest_line)} old"
         return False, (
             f"no session record in {_LOOK_BACK[-1].days} days. If there were sessions, look for the recorder's line in "
@@ -80,12 +72,11 @@ class _Way:
         )
 
     def subscription_filter(self) -> tuple[bool, str]:
-        with asking(self.group, "asking for the subscription filters of"):
-            filters = aws.client("logs").describe_subscription_filters(logGroupName=self.group)["subscriptionFilters"]
-        self.destinations = [each["destinationArn"] for each in filters]
+        filters = stations.filters(self.group)
+        self.destinations = [each.destination for each in filters]
         if filters:
-            self.pattern = filters[0]["filterPattern"]
-            return True, ", ".join(f"{each['filterName']} to {each['destinationArn']}" for each in filters)
+            self.pattern = filters[0].pattern
+            return True, ", ".join(f"{each.name} to {each.destination}" for each in filters)
         return False, (
             "none, so nothing is delivered: deploy infra/template.yaml (docs/infrastructure.md), then run "
             f"analytics-lib backfill --log-group {self.group} --data {self.location}"
@@ -93,15 +84,14 @@ class _Way:
 
     def function(self) -> tuple[bool, str]:
         """Invocations and errors of the last day, of every function that the filters or their streams feed."""
-        arns = list(self.destinations)
-        for stream in (arn for arn in self.destinations if ":kinesis:" in arn):
-            with aws.explained(f"asking which functions read {stream}", "lambda"):
-                reading = aws.client("lambda").list_event_source_mappings(EventSourceArn=stream)
-            arns += [each["FunctionArn"] for each in reading["EventSourceMappings"]]
+        arns = stations.receivers(self.destinations)
         names = sorted({arn.split(":")[6] for arn in arns if ":lambda:" in arn})
         if not names:
             return False, f"none receives from {', '.join(arns)}: deploy infra/template.yaml (docs/infrastructure.md)"
-        counts = {name: (self._sum("Invocations", name), self._sum("Errors", name)) for name in names}
+        counts = {
+            name: tuple(stations.last_day(metric, name, self.now) for metric in ("Invocations", "Errors"))
+            for name in names
+        }
         told = ", ".join(
             f"{name}: {runs} invocations, {bad} errors in 24 hours" for name, (runs, bad) in counts.items()
         )
@@ -116,11 +106,7 @@ class _Way:
     def lake(self) -> tuple[bool, str]:
         """When the newest day was last written to, after its newest session line; days of a wrong clock aside."""
         day = s3.newest_day(self.location, self.now.date() + timedelta(days=1))
-        folder = f"sessions/dt={day}/"
-        with aws.explained(f"listing {self.location.url(folder)}"):
-            listed = aws.client("s3").get_paginator("list_objects_v2")
-            pages = listed.paginate(Bucket=self.location.bucket, Prefix=self.location.key(folder))
-            written = max((each["LastModified"] for page in pages for each in page.get("Contents", ())), default=None)
+        written = stations.written(self.location, day)
         text = f"{self.location}, newest day {day or 'none'}" + (
             f", written {self._age(written)} ago" if written else ""
         )
@@ -132,20 +118,7 @@ class _Way:
             )
         return True, text
 
-    def _sum(self, metric: str, function: str) -> int:
-        with aws.explained(f"asking for the {metric.lower()} of {function}", "cloudwatch"):
-            points = aws.client("cloudwatch").get_metric_statistics(
-                Namespace="AWS/Lambda", MetricName=metric, Dimensions=[{"Name": "FunctionName", "Value": function}],
-                StartTime=self.now - timedelta(days=1), EndTime=self.now, Period=86_400, Statistics=["Sum"],
-            )["Datapoints"]  # fmt: skip
-        return round(sum(float(point["Sum"]) for point in points))
-
     def _age(self, then: datetime) -> str:
         seconds = max(0, round((self.now - then).total_seconds()))
         units = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
         return next(f"{seconds // size} {unit}" for unit, size in units if seconds >= 2 * size or size == 1)
-
-
-def _is_record(event: dict[str, Any]) -> bool:
-    found = lake_object(event["message"], event["timestamp"])
-    return found is not None and not found.rejected
