@@ -159,6 +159,8 @@ def _read_field(field: Field, value: object, path: str, notice: Notice) -> objec
         found = _READERS[field.kind](value) if field.kind is not Kind.TEXTS else _read_texts(value, path, notice)
         if field.not_negative and isinstance(found, float) and found < 0:
             raise Mistyped("is negative")
+        if field.zero_is_unknown and found == 0:
+            return None
         return lower_case(found) if field.lower_case and isinstance(found, str) else found
     except Mistyped:
         notice(path)

@@ -31,7 +31,10 @@ TEXT, INTEGER, NUMBER, FLAG, TEXTS, INSTANT = Kind
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value of the record. `examples` show what it looks like, and the sample generator draws from them."""
+    """One value of the record. `examples` show what it looks like, and the sample generator draws from them.
+
+    `zero_is_unknown`: agents log a 0 before they learn anything.
+    """
 
     name: str
     kind: Kind
@@ -41,6 +44,7 @@ class Field:
     required: bool = False
     not_negative: bool = False
     lower_case: bool = False
+    zero_is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,9 @@ IDENTITY = (
 )  # fmt: skip
 
 SIGNALS = Group("discovered_signals", "what the agent learned about the lead", (
-    Field("team_size", INTEGER, "people in the lead's team", examples=(3, 8, 25)),
+    Field("team_size", INTEGER, "people in the lead's team", examples=(3, 8, 25), zero_is_unknown=True),
     Field("monthly_volume", NUMBER, "documents (or whatever the product counts) a month",
-          examples=(40, 200, 1500)),
+          examples=(40, 200, 1500), zero_is_unknown=True),
     Field("integration_needs", TEXTS, "products the lead wants connected",
           examples=("salesforce", "hubspot", "slack")),
     Field("urgency", TEXT, "how soon the lead wants it: `low`, `medium`, `high`", examples=("low", "medium", "high"),
@@ -134,6 +138,7 @@ class Column:
     unit: str = ""
     path: tuple[str, ...] = ()
     lower_case: bool = False
+    zero_is_unknown: bool = False
 
     @property
     def trino_type(self) -> str:
@@ -161,7 +166,8 @@ _OUTCOME = Column("outcome", TEXT, "`error`, `cancelled`, `empty` or `ok`; `erro
 
 
 def _column(field: Field, *parents: str) -> Column:
-    return Column(field.name, field.kind, field.meaning, field.unit, (*parents, field.name), field.lower_case)
+    path = (*parents, field.name)
+    return Column(field.name, field.kind, field.meaning, field.unit, path, field.lower_case, field.zero_is_unknown)
 
 
 def session_columns(record: tuple[Field | Group, ...] = RECORD) -> tuple[Column, ...]:

@@ -178,6 +178,15 @@ def test_null_missing_and_blank_are_unknown_and_not_mistyped(unknown: object) ->
         assert holder[name] is None
 
 
+@pytest.mark.parametrize("zero", [0, 0.0, Raw("-0"), Raw("-0.0"), "0", " -0e3\t"])
+def test_a_team_and_a_volume_of_0_are_unknown_and_not_mistyped(zero: object) -> None:
+    found, mistyped = read(session(team_size=zero, monthly_volume=zero, llm_tokens=zero, avg_latency_ms=zero))
+    assert mistyped == []
+    signals, metrics = found["discovered_signals"], found["metrics_summary"]
+    assert (signals["team_size"], signals["monthly_volume"]) == (None, None)
+    assert (metrics["llm_tokens"], metrics["avg_latency_ms"]) == (0, 0)
+
+
 def test_a_session_cannot_have_begun_before_the_epoch() -> None:
     assert read(session(_timestamp=100.0004, duration_seconds=100))[0]["duration_seconds"] == 100
     assert read(session(_timestamp=100.0004, duration_seconds=100.0001)) == (

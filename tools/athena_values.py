@@ -89,6 +89,8 @@ def _number(field: Field, value: str) -> str:
     valid = "number BETWEEN 0E0 AND 1E15" if field.not_negative else "abs(number) <= 1E15"
     if field.kind is Kind.INTEGER:
         valid += " AND number = floor(number)"
+    if field.zero_is_unknown:
+        valid += " AND number <> 0E0"
     if field.name == "duration_seconds":
         valid += " AND number * 1E3 <= ended_ms"
     found = f"element_at(filter(ARRAY[{number}], number -> {valid}), 1)"

@@ -53,6 +53,7 @@ def _field_rows(parts: Sequence[Field | Group], prefix: str = "") -> Iterator[st
         else:
             kind = part.kind.json_type + (" >= 0" if part.not_negative else "")
             meaning = f"{part.meaning}, {part.unit}" if part.unit else part.meaning
+            meaning += "; 0 is unknown" if part.zero_is_unknown else ""
             example = f"`{part.examples[0]}`" if part.examples else ""
             yield f"| `{prefix}{part.name}` | {kind} | {meaning} | {'yes' if part.required else 'no'} | {example} |"
 

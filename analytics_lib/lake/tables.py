@@ -133,12 +133,15 @@ def _fields(columns: Sequence[Column], objects: dict[tuple[str, ...], list[Any]]
 
 
 def _clean(column: Column, values: list[Any]) -> pa.Array:
-    """Texts without blanks around them, blank ones as null; everything else is clean already."""
+    """Texts without blanks around them, blank ones as null, and so a 0 that stands for unknown; all else is clean."""
     if column.kind is Kind.TEXTS:
         values = [
             [text for item in found if item and (text := item.strip(record.BLANKS))] if found else []
             for found in values
         ]
+    if column.zero_is_unknown:
+        numbers = pa.array(values, _ARROW_TYPES[column.kind])
+        return pc.if_else(pc.equal(numbers, 0), pa.scalar(None, numbers.type), numbers)
     if column.kind is not Kind.TEXT:
         return pa.array(values, _ARROW_TYPES[column.kind])
     if column.lower_case:

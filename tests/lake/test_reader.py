@@ -15,7 +15,7 @@ from analytics_lib.errors import LakeError
 from analytics_lib.lake import reader, reading
 from analytics_lib.lake.tables import Tables
 from tests.support.compare import contract_columns
-from tests.support.wild import at, call, encode, key, lake_of, session, write
+from tests.support.wild import Raw, at, call, encode, key, lake_of, session, write
 
 DAY = "2026-02-01"
 FOLDER = f"sessions/dt={DAY}"
@@ -312,6 +312,14 @@ def test_both_ways_of_reading_agree_on_a_duration_as_long_as_the_time_since_1970
     found = {row["session_id"]: row["duration_seconds"] for row in rows}
     assert found["0float"] == found["0str"]
     assert found["1float"] == found["1str"] == 1738000000.5
+
+
+def test_both_ways_of_reading_take_a_0_for_unknown_where_the_schema_says_so(tmp_path: Path) -> None:
+    for number, zero in enumerate([0, 0.0, Raw("-0"), Raw("-0.0"), Raw("0e0"), "0", "-0.0"]):
+        lake_of(tmp_path, session(_session_id=str(number), team_size=zero, monthly_volume=zero, llm_tokens=0))
+    _, sessions, _ = read(tmp_path)
+    found = [(row["team_size"], row["monthly_volume"], row["llm_tokens"]) for row in sessions]
+    assert found == [(None, None, 0)] * 7
 
 
 def test_a_module_in_the_working_folder_is_not_taken_for_one_of_ours(

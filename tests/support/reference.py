@@ -358,6 +358,11 @@ def as_integer(value: Any) -> int | None:
     return int(number)
 
 
+def none_for_zero(number: float | None) -> float | None:
+    """`team_size and monthly_volume of 0 are unknown, not mistyped.`"""
+    return None if number == 0 else number
+
+
 def as_length(value: Any) -> float | None:
     """`number >= 0`; a negative one reads as null."""
     number = as_number(value)
@@ -488,8 +493,8 @@ def flat(record: dict[str, Any], line: bytes, name: Row, ended_ms: int) -> Recor
         **name,
         "started_at": started_at,
         "duration_seconds": duration,
-        "team_size": signals.get("team_size", as_integer),
-        "monthly_volume": signals.get("monthly_volume", as_number),
+        "team_size": signals.get("team_size", lambda value: none_for_zero(as_integer(value))),
+        "monthly_volume": signals.get("monthly_volume", lambda value: none_for_zero(as_number(value))),
         "integration_needs": integration_needs_of(signals),
         "urgency": signals.get("urgency", lambda value: lower_case(as_text(value) or "") or None),
         "tool_call_count": len(calls),

@@ -182,8 +182,8 @@ PLAUSIBLE: dict[str, list[Json]] = {
     "room_id": ["RM_1", REMOVE],
     "caller_key": ["c0ffee", REMOVE],
     "close_reason": ["user_initiated", "error", "participant_disconnected", " error ", "", REMOVE, None],
-    "discovered_signals.team_size": [3, 5, 4, 12, 8.0, "8", None, REMOVE],
-    "discovered_signals.monthly_volume": [20, 100, 99, 5000, "250", None, REMOVE],
+    "discovered_signals.team_size": [3, 5, 4, 12, 8.0, "8", 0, "0", Raw("-0.0"), None, REMOVE],
+    "discovered_signals.monthly_volume": [20, 100, 99, 5000, "250", 0, " 0e5 ", Raw("-0"), 1e-9, None, REMOVE],
     "discovered_signals.integration_needs": [
         [], ["salesforce"], ["Salesforce", " salesforce"], ["hubspot", "", None], None, REMOVE,
     ],

@@ -171,12 +171,12 @@ read_records AS (
             json_format(element_at(discovered_signals, 'team_size')),
             '\A"?(?: |\\[tnr])*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?: |\\[tnr])*"?\z',
             1
-        ) AS DOUBLE)], number -> abs(number) <= 1E15 AND number = floor(number)), 1) AS BIGINT) AS team_size,
+        ) AS DOUBLE)], number -> abs(number) <= 1E15 AND number = floor(number) AND number <> 0E0), 1) AS BIGINT) AS team_size,
         element_at(filter(ARRAY[CAST(regexp_extract(
             json_format(element_at(discovered_signals, 'monthly_volume')),
             '\A"?(?: |\\[tnr])*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?: |\\[tnr])*"?\z',
             1
-        ) AS DOUBLE)], number -> abs(number) <= 1E15), 1) AS monthly_volume,
+        ) AS DOUBLE)], number -> abs(number) <= 1E15 AND number <> 0E0), 1) AS monthly_volume,
         COALESCE(filter(
             transform(
                 TRY_CAST(element_at(discovered_signals, 'integration_needs') AS ARRAY(JSON)),
