@@ -20,6 +20,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SESSION_EVENT = "analytics"  # what is written
 SESSION_EVENTS = (SESSION_EVENT, "session_analytics")  # what is read; any other kind of event is skipped
 LARGEST_NUMBER = 1e15
+NO_TEXT = "(no text)"  # what a mistyped error reads as that has no words of its own
 END_OF_TIME_SECONDS = 253402300799  # 9999-12-31T23:59:59Z; a time in milliseconds lies beyond it
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -164,7 +165,15 @@ def _read_field(field: Field, value: object, path: str, notice: Notice) -> objec
         return lower_case(found) if field.lower_case and isinstance(found, str) else found
     except Mistyped:
         notice(path)
+        return _told(value) if field.always_told else None
+
+
+def _told(value: object) -> str | None:
+    """What a value that is no string tells: an object's message, else that it has no text; None where it is empty."""
+    if value is False or value in ([], {}):
         return None
+    message = value.get("message") if isinstance(value, dict) else None
+    return (message.strip(BLANKS) if isinstance(message, str) else "") or NO_TEXT
 
 
 def read_text(value: object) -> str | None:

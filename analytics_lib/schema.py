@@ -33,7 +33,8 @@ TEXT, INTEGER, NUMBER, FLAG, TEXTS, INSTANT = Kind
 class Field:
     """One value of the record. `examples` show what it looks like, and the sample generator draws from them.
 
-    `zero_is_unknown`: agents log a 0 before they learn anything.
+    `zero_is_unknown`: agents log a 0 before they learn anything. `always_told`: a text that matters even where it is
+    mistyped; it reads as the `message` of an object, or as `(no text)`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Field:
     not_negative: bool = False
     lower_case: bool = False
     zero_is_unknown: bool = False
+    always_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ TOOL_CALLS = Group("tool_calls", "every tool call of the session, in order", rep
     Field("tool", TEXT, "the tool's name", examples=("search_knowledge",), required=True),
     Field("query", TEXT, "what was asked of it", examples=("how to create templates",)),
     Field("results_found", FLAG, "false: the tool answered, with nothing", examples=(True, True, False)),
-    Field("error", TEXT, "the tool raised or reported this error", examples=("upstream timed out",)),
+    Field("error", TEXT, "the tool raised or reported this error", examples=("upstream timed out",),
+          always_told=True),
     Field("cancelled", FLAG, "the call was interrupted before it ended", examples=(False, True)),
     Field("duration_ms", NUMBER, "how long the call took", "milliseconds", examples=(180.5, 420.0, 960.25),
           not_negative=True),

@@ -178,6 +178,21 @@ def test_null_missing_and_blank_are_unknown_and_not_mistyped(unknown: object) ->
         assert holder[name] is None
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ({"message": " timed out\n", "code": 7}, "timed out"), ({"message": " \t"}, "(no text)"),
+        ({"message": 5}, "(no text)"), ({"message": {"message": "x"}}, "(no text)"), ({"code": 7}, "(no text)"),
+        ([{"message": "x"}], "(no text)"), (["x"], "(no text)"), (0, "(no text)"), (500, "(no text)"),
+        (True, "(no text)"), ({}, None), ([], None), (False, None),
+    ],
+)  # fmt: skip
+def test_a_mistyped_error_still_is_one_and_counts_as_mistyped(error: object, told: str | None) -> None:
+    found, mistyped = read(session(tool_calls=[call(error=error, query=error)]))
+    assert (found["tool_calls"][0]["error"], found["tool_calls"][0]["query"]) == (told, None)
+    assert sorted(mistyped) == ["tool_calls.error", "tool_calls.query"]
+
+
 @pytest.mark.parametrize("zero", [0, 0.0, Raw("-0"), Raw("-0.0"), "0", " -0e3\t"])
 def test_a_team_and_a_volume_of_0_are_unknown_and_not_mistyped(zero: object) -> None:
     found, mistyped = read(session(team_size=zero, monthly_volume=zero, llm_tokens=zero, avg_latency_ms=zero))

@@ -6,6 +6,7 @@ entry of an array that is filtered.
 
 from textwrap import indent
 
+from analytics_lib.record import NO_TEXT
 from analytics_lib.schema import Field, Group, Kind
 from tools.athena_views import listed
 
@@ -15,6 +16,9 @@ _TRIMMED = r"'(?s)[^ \t\n\r](?:.*[^ \t\n\r])?'"
 _NUMBER = r"""'\A"?(?: |\\[tnr])*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?: |\\[tnr])*"?\z'"""
 _FLAG = r"""'\A"?(?: |\\[tnr])*(true|false)(?: |\\[tnr])*"?\z'"""
 
+# A string (its text is read already), or nothing, as json_format writes them.
+_TELLS_NOTHING = r"""'\A("|(null|false|\[\]|\{\})\z)'"""
+
 
 def read(field: Field, parent: str) -> str:
     """The field's value in the object `parent`."""
@@ -22,7 +26,8 @@ def read(field: Field, parent: str) -> str:
     if field.kind is Kind.TEXTS:
         return _texts(value)
     if field.kind is Kind.TEXT:
-        return f"lower({_text(value)})" if field.lower_case else _text(value)
+        text = _told(value) if field.always_told else _text(value)
+        return f"lower({text})" if field.lower_case else text
     if field.kind is Kind.FLAG:
         return f"regexp_extract(\n    lower(json_format({value})),\n    {_FLAG},\n    1\n) = 'true'"
     return _number(field, value)
@@ -74,6 +79,17 @@ def _text(value: str) -> str:
 )"""
 
 
+def _told(value: str) -> str:
+    """The text; of another value an object's `message`, else that it has none, unless it is empty, false or null."""
+    return f"""COALESCE(
+{listed((_text(value), _text(f"json_extract({value}, '$.message')")))},
+    IF(
+        NOT regexp_like(json_format({value}), {_TELLS_NOTHING}),
+        '{NO_TEXT}'
+    )
+)"""
+
+
 def _texts(value: str) -> str:
     return f"""COALESCE(filter(
     transform(
@@ -89,9 +105,9 @@ def _number(field: Field, value: str) -> str:
     valid = "number BETWEEN 0E0 AND 1E15" if field.not_negative else "abs(number) <= 1E15"
     if field.kind is Kind.INTEGER:
         valid += " AND number = floor(number)"
-    if field.zero_is_unknown:
-        valid += " AND number <> 0E0"
     if field.name == "duration_seconds":
         valid += " AND number * 1E3 <= ended_ms"
     found = f"element_at(filter(ARRAY[{number}], number -> {valid}), 1)"
+    if field.zero_is_unknown:
+        found = f"NULLIF({found}, 0E0)"
     return f"CAST({found} AS BIGINT)" if field.kind is Kind.INTEGER else found

@@ -235,9 +235,20 @@ def test_a_number_beyond_any_double_is_mistyped_and_the_word_infinity_is_a_text(
             "integration_needs": ["-Infinity"],
         }
     ]
-    assert lake.rows("SELECT call_index, tool, query, outcome FROM tool_calls") == [
-        {"call_index": 2, "tool": "Infinity", "query": "Infinity", "outcome": "ok"}
+    assert lake.rows("SELECT call_index, tool, query, error FROM tool_calls") == [
+        {"call_index": 2, "tool": "Infinity", "query": "Infinity", "error": "(no text)"}
     ]
+
+
+def test_a_mistyped_error_is_told_and_a_0_unknown(local_athena: Server, bucket: str, tmp_path: Path) -> None:
+    calls = [call(error=error) for error in wild.ERRORS]
+    zeros = [0, 0.0, Raw("-0"), "0", " -0e5 ", Raw("1e-400"), 1e-9, 1]
+    records = [session(tool_calls=calls), *(session(_session_id=str(n), team_size=z) for n, z in enumerate(zeros))]
+    volumes = [session(_session_id=f"v{n}", monthly_volume=z) for n, z in enumerate(zeros)]
+    lines = [encode(record).encode() for record in (*records, *volumes, session(_event_type="session_analytics"))]
+    files = {"sessions/dt=2026-02-01/a.json": b"\n".join(lines)}
+    root = wild.write(tmp_path, files)
+    assert_same_as_reference(made(bucket, files), root, period("2026-02-01", "2026-02-01"))
 
 
 def test_only_files_that_lie_in_a_day_s_folder_and_have_a_reader_s_name_are_read(

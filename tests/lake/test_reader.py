@@ -322,6 +322,18 @@ def test_both_ways_of_reading_take_a_0_for_unknown_where_the_schema_says_so(tmp_
     assert found == [(None, None, 0)] * 7
 
 
+def test_a_mistyped_error_makes_its_call_a_failure(tmp_path: Path) -> None:
+    errors = [{"message": " timed out "}, 500, {}]
+    lake_of(tmp_path, session(tool_calls=[call(error=error) for error in errors]))
+    _, sessions, calls = read(tmp_path)
+    assert [(row["error"], row["outcome"]) for row in calls] == [
+        ("timed out", "error"),
+        ("(no text)", "error"),
+        (None, "ok"),
+    ]
+    assert sessions[0]["failed_tool_call_count"] == 2
+
+
 def test_a_module_in_the_working_folder_is_not_taken_for_one_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

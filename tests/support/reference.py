@@ -543,7 +543,7 @@ def calls_of(entries: list[Any], fields: Fields, name: Row) -> list[Row]:
             "tool": call.get("tool", as_text),
             "query": call.get("query", as_text),
             "results_found": call.get("results_found", as_boolean),
-            "error": call.get("error", as_text),
+            "error": error_of(call),
             "cancelled": call.get("cancelled", as_boolean),
             "duration_ms": call.get("duration_ms", as_length),
             "offset_seconds": call.get("offset_seconds", as_length),
@@ -552,6 +552,22 @@ def calls_of(entries: list[Any], fields: Fields, name: Row) -> list[Row]:
         if row["tool"] is not None:
             calls.append(in_order(row, CALL_COLUMNS))
     return calls
+
+
+def error_of(call: Fields) -> str | None:
+    """`A mistyped error still is one: an object with a non-blank string message reads as that text (trimmed), any
+    other non-empty object or array, a number or true as (no text); it counts as mistyped all the same. {}, [], false
+    read as null.`"""
+    value, read = call.values.get("error"), call.get("error", as_text)
+    if value is None or isinstance(value, str):
+        return read
+    if isinstance(value, dict | list) and not value:
+        return None
+    if value is False:
+        return None
+    if isinstance(value, dict) and isinstance(value.get("message"), str):
+        return as_text(value["message"]) or "(no text)"
+    return "(no text)"
 
 
 def outcome_of(call: Row) -> str:

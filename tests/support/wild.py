@@ -196,7 +196,7 @@ PLAUSIBLE_CALLS: dict[str, list[Json]] = {
     "tool": ["search", "book", "search", "Search", " book "],
     "query": ["price", "PRICE", " price\t list ", "price list", REMOVE, None],
     "results_found": [True, False, False, REMOVE, None],
-    "error": [REMOVE, REMOVE, None, "", "timeout", "time  out", "time\nout"],
+    "error": [REMOVE, REMOVE, None, "", "timeout", "time  out", "time\nout", {"message": " timeout\t"}, False],
     "cancelled": [REMOVE, False, False, True],
     "duration_ms": [250, 0, 12.5, REMOVE],
 }
@@ -230,6 +230,15 @@ NUMBERS: list[Json] = [
 OTHERS: list[Json] = [
     REMOVE, None, True, False, [], {}, [1], ["a", None, 2, "", " b "], {"a": 1}, [[]], [{}], [None],
     {"team_size": 7}, deep(300),
+]  # fmt: skip
+
+ERRORS: list[Json] = [
+    {}, [], [{}], [None], False, True, 0, 500, Raw("-0.0"), Raw("1e400"), Raw("[ ]"), Raw("{ }"), {"message": "boom"},
+    {"message": " time\n out\r\n"}, {"message": " \t"}, {"message": ""}, {"message": None}, {"message": 5},
+    {"message": {"message": "x"}}, {"message": ["x"]}, {"Message": "x"}, {"code": 7, "message": "\u00a0said"},
+    [{"message": "x"}], ["boom"], '{"message": "x"}', "[]", "false", "(no text)", {"": "message"},
+    {"a": {"message": "x"}}, {"message": "Infinity", "code": Raw("1e400")}, {"message": "null"},
+    {"message": "quoted \" \\ \u2028 \U0001f600"},
 ]  # fmt: skip
 
 # Not JSON, or perhaps not: each loses its line, so they are drawn seldom.
@@ -329,11 +338,15 @@ def put(record: dict[str, Json], path: str, value: Json, position: int = 0) -> N
 def wild_records(draw: st.DrawFn, day: str) -> dict[str, Json]:
     """A plausible record in which up to four fields hold something else, or are new."""
     record = draw(plausible_records(day))
-    kinds = st.sampled_from(["field", "field", "field", "unknown", "calls", "needs", "required", "surrogate key"])
+    kinds = st.sampled_from(
+        ["field", "field", "field", "error", "unknown", "calls", "needs", "required", "surrogate key"]
+    )
     for kind in draw(st.lists(kinds, max_size=4)):
         position = draw(st.integers(0, 4))
         if kind == "field":
             put(record, draw(st.sampled_from(FIELDS)), draw(RARELY_BROKEN_VALUE), position)
+        elif kind == "error":
+            put(record, "tool_calls.error", json_copy(draw(st.sampled_from(ERRORS))), position)
         elif kind == "unknown":
             put(record, draw(st.sampled_from(UNKNOWN_FIELDS)), draw(RARELY_BROKEN_VALUE), position)
         elif kind == "calls":

@@ -167,16 +167,16 @@ read_records AS (
             '\A"?(?: |\\[tnr])*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?: |\\[tnr])*"?\z',
             1
         ) AS DOUBLE)], number -> number BETWEEN 0E0 AND 1E15 AND number * 1E3 <= ended_ms), 1) AS duration_seconds,
-        CAST(element_at(filter(ARRAY[CAST(regexp_extract(
+        CAST(NULLIF(element_at(filter(ARRAY[CAST(regexp_extract(
             json_format(element_at(discovered_signals, 'team_size')),
             '\A"?(?: |\\[tnr])*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?: |\\[tnr])*"?\z',
             1
-        ) AS DOUBLE)], number -> abs(number) <= 1E15 AND number = floor(number) AND number <> 0E0), 1) AS BIGINT) AS team_size,
-        element_at(filter(ARRAY[CAST(regexp_extract(
+        ) AS DOUBLE)], number -> abs(number) <= 1E15 AND number = floor(number)), 1), 0E0) AS BIGINT) AS team_size,
+        NULLIF(element_at(filter(ARRAY[CAST(regexp_extract(
             json_format(element_at(discovered_signals, 'monthly_volume')),
             '\A"?(?: |\\[tnr])*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?: |\\[tnr])*"?\z',
             1
-        ) AS DOUBLE)], number -> abs(number) <= 1E15 AND number <> 0E0), 1) AS monthly_volume,
+        ) AS DOUBLE)], number -> abs(number) <= 1E15), 1), 0E0) AS monthly_volume,
         COALESCE(filter(
             transform(
                 TRY_CAST(element_at(discovered_signals, 'integration_needs') AS ARRAY(JSON)),
@@ -220,12 +220,25 @@ read_records AS (
                         '\A"?(?: |\\[tnr])*(true|false)(?: |\\[tnr])*"?\z',
                         1
                     ) = 'true',
-                    regexp_extract(
-                        IF(
-                            starts_with(json_format(element_at(entry, 'error')), '"'),
-                            CAST(element_at(entry, 'error') AS VARCHAR)
+                    COALESCE(
+                        regexp_extract(
+                            IF(
+                                starts_with(json_format(element_at(entry, 'error')), '"'),
+                                CAST(element_at(entry, 'error') AS VARCHAR)
+                            ),
+                            '(?s)[^ \t\n\r](?:.*[^ \t\n\r])?'
                         ),
-                        '(?s)[^ \t\n\r](?:.*[^ \t\n\r])?'
+                        regexp_extract(
+                            IF(
+                                starts_with(json_format(json_extract(element_at(entry, 'error'), '$.message')), '"'),
+                                CAST(json_extract(element_at(entry, 'error'), '$.message') AS VARCHAR)
+                            ),
+                            '(?s)[^ \t\n\r](?:.*[^ \t\n\r])?'
+                        ),
+                        IF(
+                            NOT regexp_like(json_format(element_at(entry, 'error')), '\A("|(null|false|\[\]|\{\})\z)'),
+                            '(no text)'
+                        )
                     ),
                     regexp_extract(
                         lower(json_format(element_at(entry, 'cancelled'))),
