@@ -98,6 +98,7 @@ class Lake:
             "rejected": counts.rejected,
             "rejected_examples": list(counts.examples),
             "duplicates": counts.duplicates,
+            "mistyped": counts.mistyped and dict(counts.mistyped),
             "bytes_scanned": counts.bytes_scanned + sum(result.bytes_scanned for result in results.values()),
             "seconds": time.perf_counter() - started,
             "query_ids": [result.query_id for result in results.values() if result.query_id],

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -94,6 +95,7 @@ class DuckDBEngine:
             rejected=sum(day.rejected for day in days),
             examples=tuple(example for day in days for example in day.examples)[:3],
             bytes_scanned=sum(day.bytes for day in days),
+            mistyped=dict(sum((Counter(day.mistyped) for day in days), Counter())),
         )
 
     def queries(self, statements: Mapping[str, str], period: Period) -> dict[str, Result]:

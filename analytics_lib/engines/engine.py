@@ -49,7 +49,7 @@ class Counts:
     """A count of a period's raw lines: records after copies are folded, copies folded away, lines rejected.
 
     `examples` names the first few rejected lines for messages; `bytes_scanned` is what reading the period took, or
-    `query` the query that counted.
+    `query` the query that counted. `mistyped` counts mistyped values by their field; None where that was not counted.
     """
 
     records: int
@@ -58,6 +58,7 @@ class Counts:
     examples: tuple[str, ...]
     bytes_scanned: int = 0
     query: Result | None = None
+    mistyped: Mapping[str, int] | None = None
 
 
 class Engine(Protocol):

@@ -61,7 +61,10 @@ _decode = msgspec.json.Decoder(CleanRecord).decode
 
 @dataclass(slots=True)
 class DayCounts:
-    """What was read of one day. `records` are counted after copies are folded, `bytes` are those of the lines."""
+    """What was read of one day. `records` are counted after copies are folded, `bytes` are those of the lines.
+
+    `mistyped` counts the mistyped values by the dotted path of their field, line by line.
+    """
 
     files: int = 0
     bytes: int = 0
@@ -69,6 +72,11 @@ class DayCounts:
     duplicates: int = 0
     rejected: int = 0
     examples: list[str] = field(default_factory=list)
+    mistyped: dict[str, int] = field(default_factory=dict)
+
+    def mistype(self, path: str) -> None:
+        """Count a mistyped value of that field."""
+        self.mistyped[path] = self.mistyped.get(path, 0) + 1
 
     def reject(self, file: str, line: int, reason: str) -> None:
         """Count a rejected line and keep the first few as examples for messages."""
@@ -107,7 +115,7 @@ def _records(folder: int, name: str, file: str, counts: DayCounts) -> Iterator[t
         for number, line in numbered(name, folder):
             counts.bytes += len(line)
             try:
-                found = _decode_line(line)
+                found = _decode_line(line, counts.mistype)
             except record.Rejected as rejected:
                 counts.reject(file, number, str(rejected))
             else:
@@ -117,8 +125,11 @@ def _records(folder: int, name: str, file: str, counts: DayCounts) -> Iterator[t
         counts.reject(file, 0, str(error))
 
 
-def _decode_line(line: bytes) -> Any:
-    """The line's record with clean values, None for a line that holds no record. Raises record.Rejected."""
+def _decode_line(line: bytes, notice: record.Notice) -> Any:
+    """The line's record with clean values, None for a line that holds no record. Raises record.Rejected.
+
+    `notice` is told the paths of mistyped values; what msgspec takes has none.
+    """
     try:
         if not line.isascii():
             line.decode()  # msgspec does not look into the strings that it skips, nor for unpaired surrogates
@@ -128,7 +139,7 @@ def _decode_line(line: bytes) -> Any:
                 return found
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass  # not plainly clean
-    return _decode_with_care(line)
+    return _decode_with_care(line, notice)
 
 
 def _is_plain(found: Any) -> bool:
@@ -140,9 +151,9 @@ def _is_plain(found: Any) -> bool:
     )
 
 
-def _decode_with_care(line: bytes) -> Any:
+def _decode_with_care(line: bytes, notice: record.Notice) -> Any:
     text = record.content(line)
-    found = record.read(record.parse_json(text)) if text else None
+    found = record.read(record.parse_json(text), notice) if text else None
     return found and msgspec.convert(found, CleanRecord)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from analytics_lib.reports.figures import Chart
 
 _FEW_SESSIONS = 100
+_FIELDS_TOLD = 4
 _QUERIES = "query TEXT, id TEXT, bytes COUNT, seconds NUMBER, usd USD, predicted USD, reused FLAG"
 
 
@@ -58,6 +59,8 @@ class Found:
                 f"{facts['data']}, read by {facts['engine']}; {phrases.many(facts['rejected'], 'line')} rejected, "
                 f"{phrases.many(facts['duplicates'], 'duplicate')} folded."]  # fmt: skip
         said += [f"{each.name} = {values[each.name]:,}: {each.meaning}." for each in self.report.parameters]
+        if facts["mistyped"]:
+            said.append(_mistyped(facts["mistyped"]))
         if facts["queries"]:
             said.append(f"{phrases.bill(facts)}.")
         if 0 < facts["records"] < _FEW_SESSIONS:
@@ -126,3 +129,12 @@ class Found:
             Path(folder, "facts.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise OutputError(f"the tables cannot be written to {folder}: {error.strerror}") from error
+
+
+def _mistyped(counts: Mapping[str, int]) -> str:
+    """How many values had another type than their field, and in which fields, the most frequent first."""
+    by_field = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    named = [f"{phrases.number(count)} of {path}" for path, count in by_field[:_FIELDS_TOLD]]
+    named += [phrases.many(len(by_field) - _FIELDS_TOLD, "further field")] if by_field[_FIELDS_TOLD:] else []
+    values = phrases.many(sum(counts.values()), "value")
+    return f"{values} could not be read as what the field holds ({', '.join(named)}); see `analytics-lib check`."

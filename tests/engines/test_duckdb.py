@@ -337,3 +337,22 @@ def test_texts_of_fifty_megabytes_stop_no_query(tmp_path: Path) -> None:
     )
     frame = analytics_lib.open(root, "duckdb").sql("SELECT LENGTH(query) AS letters FROM tool_calls")
     assert list(frame["letters"]) == [50_000_000] * 2
+
+
+def test_mistyped_values_are_in_the_facts_and_in_the_page_s_caveats_by_their_field(tmp_path: Path) -> None:
+    broken = {"team_size": "many", "duration_seconds": -1, "agent_name": 7, "room_id": [], "caller_key": True}
+    calls = [call(error={"message": "timed out"}), call(error=500)]
+    lake_of(tmp_path, session(tool_calls=calls, **broken), session(_timestamp=at("2026-02-02"), agent_name=7))
+    found = analytics_lib.open(tmp_path, "duckdb").report("tool_failures", start="2026-02-01", end="2026-02-01")
+    assert found.facts["mistyped"] == {
+        "discovered_signals.team_size": 1, "tool_calls.error": 2, "duration_seconds": 1, "agent_name": 1, "room_id": 1,
+        "caller_key": 1,
+    }  # fmt: skip
+    assert (
+        "7 values could not be read as what the field holds (2 of tool_calls.error, 1 of agent_name, 1 of caller_key, "
+        "1 of discovered_signals.team_size, 2 further fields); see `analytics-lib check`."
+    ) in found.caveats
+    assert "mistyped" not in found.document()
+    clean = analytics_lib.open(tmp_path, "duckdb").report("tool_failures", start="2026-02-03", end="2026-02-03")
+    assert clean.facts["mistyped"] == {}
+    assert "could not be read" not in clean.caveats

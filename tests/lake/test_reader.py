@@ -325,7 +325,8 @@ def test_both_ways_of_reading_take_a_0_for_unknown_where_the_schema_says_so(tmp_
 def test_a_mistyped_error_makes_its_call_a_failure(tmp_path: Path) -> None:
     errors = [{"message": " timed out "}, 500, {}]
     lake_of(tmp_path, session(tool_calls=[call(error=error) for error in errors]))
-    _, sessions, calls = read(tmp_path)
+    counts, sessions, calls = read(tmp_path)
+    assert counts[DAY].mistyped == {"tool_calls.error": 3}
     assert [(row["error"], row["outcome"]) for row in calls] == [
         ("timed out", "error"),
         ("(no text)", "error"),
