@@ -1,15 +1,15 @@
 """Where data comes from and what runs the queries: a flag wins over the environment, that over analytics.toml."""
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from analytics_lib import resources
+from analytics_lib import location, resources
 from analytics_lib.errors import SettingsError, UsageError
+from analytics_lib.location import Root
 
 FILE = "analytics.toml"
 ENGINES = ("duckdb", "athena")
@@ -33,9 +33,9 @@ class Athena:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`data`: a folder or an s3:// prefix that holds `sessions/`. `engine`: what runs the queries."""
+    """`data`: the place that holds `sessions/`. `engine`: what runs the queries."""
 
-    data: str
+    data: Root
     engine: str
     athena: Athena
 
@@ -77,9 +77,7 @@ def load(
     chosen = {name: _first(given.get(name), environment.get(_variable(name)), written.get(name)) for name in _KNOWN}
     if (chosen["engine"] or ENGINES[0]) not in ENGINES:
         raise SettingsError(f"there is no engine {chosen['engine']!r}; there are {', '.join(ENGINES)}")
-    root = str(chosen["data"] or samples())
-    if re.match("(s3|https?):", root, re.IGNORECASE) and not root.startswith("s3://"):
-        raise UsageError(f"{root!r} is no data folder; a place on S3 is written as s3://BUCKET/PREFIX")
+    root = location.parse(str(chosen["data"] or samples()))
     typed: dict[str, Any] = {
         field.name: _typed(field.name, chosen[field.name], field.default) for field in fields(Athena)
     }

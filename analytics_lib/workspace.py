@@ -178,11 +178,9 @@ def open_lake(
 ) -> Lake:
     """The lake at `data` on that engine; what is not given comes from the settings. Raises LakeError, SettingsError."""
     chosen = settings.load(data, engine, athena)
-    if not chosen.data.startswith("s3://"):
-        return _local(chosen, progress)
-    from analytics_lib.location import Location
-
-    location = Location.parse(chosen.data)
+    location = chosen.data
+    if isinstance(location, Path):
+        return _local(location, chosen.engine, progress)
     if chosen.engine == "duckdb":
         from analytics_lib.engines.s3duckdb import SyncedEngine
 
@@ -196,10 +194,9 @@ def open_lake(
     return Lake(str(location), AthenaEngine(location, chosen.athena, progress))
 
 
-def _local(chosen: settings.Settings, progress: Progress | None) -> Lake:
-    if chosen.engine == "athena":
-        raise UsageError(f"Athena reads a lake on S3: add --data s3://BUCKET/PREFIX; {chosen.data} is a local folder")
+def _local(root: Path, engine: str, progress: Progress | None) -> Lake:
+    if engine == "athena":
+        raise UsageError(f"Athena reads a lake on S3: add --data s3://BUCKET/PREFIX; {root} is a local folder")
     from analytics_lib.engines.duckdb import DuckDBEngine
 
-    root = Path(chosen.data).expanduser()
     return Lake(str(root), DuckDBEngine(root, progress))

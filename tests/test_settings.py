@@ -6,6 +6,7 @@ import pytest
 
 from analytics_lib import resources
 from analytics_lib.errors import SettingsError, UsageError
+from analytics_lib.location import Location
 from analytics_lib.settings import Settings, load
 
 ENVIRONMENT = {"ANALYTICS_DATA": "from-environment", "ANALYTICS_ENGINE": "athena"}
@@ -18,7 +19,7 @@ def file(folder: Path, text: str) -> Path:
 
 def test_the_defaults_are_the_samples_and_duckdb(tmp_path: Path) -> None:
     found = load(environment={}, folder=tmp_path)
-    assert (found.data, found.engine) == (str(resources.path("data", "samples")), "duckdb")
+    assert (found.data, found.engine) == (resources.path("data", "samples"), "duckdb")
 
 
 def test_a_flag_wins_over_the_environment_that_over_the_file(tmp_path: Path) -> None:
@@ -27,27 +28,27 @@ def test_a_flag_wins_over_the_environment_that_over_the_file(tmp_path: Path) -> 
     in_environment = load(environment=ENVIRONMENT, folder=tmp_path)
     in_flags = load("from-flag", "duckdb", environment=ENVIRONMENT, folder=tmp_path)
     assert [(each.data, each.engine) for each in (in_file, in_environment, in_flags)] == [
-        ("from-file", "duckdb"),
-        ("from-environment", "athena"),
-        ("from-flag", "duckdb"),
+        (Path("from-file"), "duckdb"),
+        (Path("from-environment"), "athena"),
+        (Path("from-flag"), "duckdb"),
     ]
 
 
 def test_each_setting_falls_through_by_itself_and_an_empty_variable_is_not_set(tmp_path: Path) -> None:
     file(tmp_path, 'data = "from-file"')
     found = load(environment={"ANALYTICS_ENGINE": "athena", "ANALYTICS_DATA": ""}, folder=tmp_path)
-    assert (found.data, found.engine) == ("from-file", "athena")
+    assert (found.data, found.engine) == (Path("from-file"), "athena")
 
 
 def test_the_file_in_the_working_folder_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file(tmp_path, 'data = "from-file"'))
-    assert load(environment={}).data == "from-file"
+    assert load(environment={}).data == Path("from-file")
 
 
 def test_a_path_is_data_too(tmp_path: Path) -> None:
     found = load(tmp_path / "lake", environment={}, folder=tmp_path)
     assert isinstance(found, Settings)
-    assert found.data == str(tmp_path / "lake")
+    assert found.data == tmp_path / "lake"
 
 
 @pytest.mark.parametrize(
@@ -93,4 +94,4 @@ def test_a_misspelt_place_on_s3_is_refused_wherever_it_stands(tmp_path: Path, pl
         load(environment={"ANALYTICS_DATA": place}, folder=tmp_path)
     with pytest.raises(UsageError, match=said):
         load(environment={}, folder=file(tmp_path, f'data = "{place}"'))
-    assert load("s3://bucket/a", environment={}, folder=tmp_path).data == "s3://bucket/a"
+    assert load("s3://bucket/a", environment={}, folder=tmp_path).data == Location("bucket", "a")

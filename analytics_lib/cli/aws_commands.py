@@ -1,6 +1,5 @@
 """The commands for a lake on S3: Athena's catalogue, compaction, copies for offline work."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -86,27 +85,27 @@ def compact(source: str, place: "Place", until: str | None, clean: bool, dry_run
 
 @click.command()
 @click.argument("source", metavar="S3")
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root")
 @options.period
 @click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True,
               help="Only this part of the sessions, the same ones each time.")  # fmt: skip
 @options.dry_run
-def sync(source: str, root: Path, days: dict[str, Any], fraction: float, dry_run: bool) -> None:
+def sync(source: str, root: str, days: dict[str, Any], fraction: float, dry_run: bool) -> None:
     """Copy the days of a lake on S3 into a folder, for work offline. What is there already is not fetched again.
 
     \b
     Example:  analytics-lib sync s3://bucket/prefix lake --last 30 --fraction 0.05
               analytics-lib report lead_funnel --data lake
     """
-    from analytics_lib.location import Location
+    from analytics_lib.location import Location, folder
     from analytics_lib.remote import s3
     from analytics_lib.remote.sync import sync as copy
 
-    location = Location.parse(source)
+    location, target = Location.parse(source), folder(root)
     newest = s3.newest_day(location) if all(day is None for day in days.values()) else None
     asked = period.choose(**days, newest=newest)
     with Progress("objects copied") as progress:
-        done = copy(location, root, asked, fraction=fraction, dry_run=dry_run, progress=progress.amounts)
+        done = copy(location, target, asked, fraction=fraction, dry_run=dry_run, progress=progress.amounts)
     click.echo(f"{'would copy' if dry_run else 'copied'} {done.text()}, {asked}")
 
 

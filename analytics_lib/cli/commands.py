@@ -188,7 +188,7 @@ def run(
         bills = ((name, lake.estimate(name, start=asked.start, end=asked.end)) for name in chosen)
         return _say("\n".join(f"{name}:\n{bill.text()}" for name, bill in bills))
     folder = Path(_with_days(output, asked))
-    given = {"data": lake.root if "://" in lake.root else str(Path(lake.root).resolve()), "engine": lake.engine.name,
+    given = {"data": str(place.settings.data.resolve()), "engine": lake.engine.name,
              "start": asked.start.isoformat(), "end": asked.end.isoformat(), **typed}  # fmt: skip
     os.environ.update(place.settings.environment())  # the kernels read the rest of the settings there
     with Progress("cells") as progress:
@@ -221,7 +221,7 @@ def doctor(place: "Place", aws: bool, log_group: str | None) -> int:
     if log_group:
         from analytics_lib.cli import doctor_aws
 
-        findings = doctor_aws.examine(log_group, str(place.location))
+        findings = doctor_aws.examine(log_group, place.location)
     healthy = True
     for finding in findings:
         click.echo(f"{'ok  ' if finding.works else 'FAIL'}  {finding.subject}: {out.printable(finding.text)}")

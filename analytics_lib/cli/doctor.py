@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from analytics_lib.cli.options import Place
 from analytics_lib.errors import AnalyticsError
+from analytics_lib.location import Location
 
 _PACKAGES = ("pandas", "pyarrow", "duckdb", "msgspec", "matplotlib", "papermill", "nbconvert", "ipykernel")
 
@@ -28,7 +29,7 @@ def examine(place: Place) -> Iterator[Finding]:
     yield Finding("python", sys.version_info >= (3, 11), f"{platform.python_version()} at {sys.executable}")
     yield from map(_package, _PACKAGES)
     yield _kernel()
-    if place.settings.data.startswith("s3://"):
+    if isinstance(place.settings.data, Location):
         yield from (_package(name, "athena") for name in _ON_AWS)
     yield _lake(place)
     if place.settings.engine == "athena":

@@ -13,9 +13,9 @@ _LOOK_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
 _ON_THE_WAY = timedelta(minutes=15)
 
 
-def examine(group: str, data: str) -> Iterator[Finding]:
-    """Try each station that a record passes, from the log group to the lake at `data`, an s3:// place."""
-    way = _Way(group, Location.parse(data))
+def examine(group: str, location: Location) -> Iterator[Finding]:
+    """Try each station that a record passes, from the log group to the lake."""
+    way = _Way(group, location)
     looks = {
         "log group": way.log_group,
         "subscription filter": way.subscription_filter,

@@ -13,28 +13,32 @@ from analytics_lib.errors import AwsError, LakeError, UsageError
 
 if TYPE_CHECKING:
     from analytics_lib.lake.files import Ignored
+    from analytics_lib.location import Location
     from analytics_lib.period import Period
-    from analytics_lib.settings import Settings
+    from analytics_lib.remote.stores import Bucket, Folder
+    from analytics_lib.settings import Athena
 
 
 @click.command()
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="The lake's root, a new folder.")
+@click.option("--output", required=True, type=click.Path(), help="The lake's root, a new folder.")
 @click.option("--days", default=30, show_default=True, help="How many days.")
 @click.option("--sessions-per-day", default=20, show_default=True, help="Sessions a day on average.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--end", default="2026-01-30", show_default=True, help="The last day, UTC.")
 @click.option("--bytes-per-session", type=int, help="Pad each record with a transcript to about this size.")
-def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str, bytes_per_session: int | None) -> None:
+def samples(output: str, days: int, sessions_per_day: int, seed: int, end: str, bytes_per_session: int | None) -> None:
     """Write a lake of made-up sessions: the same command writes the same bytes, and continues where it was stopped.
 
     \b
     Example:  analytics-lib samples --output lake --days 365 --sessions-per-day 1000 --bytes-per-session 5000
     """
+    from analytics_lib import location
     from analytics_lib.samples.generator import write_samples
 
+    root = location.folder(output)
     with Progress("days written") as progress:
         written = write_samples(
-            output,
+            root,
             days=days,
             sessions_per_day=sessions_per_day,
             seed=seed,
@@ -42,7 +46,7 @@ def samples(output: Path, days: int, sessions_per_day: int, seed: int, end: str,
             bytes_per_session=bytes_per_session,
             progress=progress,
         )
-    click.echo(f"{written:,} sessions written to {output}", err=True)
+    click.echo(f"{written:,} sessions written to {root}", err=True)
 
 
 @click.command()
@@ -58,23 +62,18 @@ def check(data: str | None, days: dict[str, Any], format_: str, strict: bool) ->
     """
     from analytics_lib import settings
     from analytics_lib.cli import output as out
-    from analytics_lib.lake import files
     from analytics_lib.lake.quality import check as check_lake
+    from analytics_lib.remote.stores import store_at
 
     chosen = settings.load(data)
-    ignored: list[Ignored] = []
-    if chosen.data.startswith("s3://"):
-        place = chosen.data
-        root, asked, ignored = _copied(chosen, days)
-    else:
-        place = str(root := Path(chosen.data).expanduser())
-        files.sessions_folder(root)
-        asked = period.choose(**days, newest=files.newest_day(root))
+    store = store_at(chosen.data)
+    asked = period.choose(**days, newest=store.newest_day())
+    root, ignored = (chosen.data, []) if isinstance(chosen.data, Path) else _copied(chosen.data, asked, chosen.athena)
     with Progress("days checked") as progress:
         quality = check_lake(root, asked, progress)
     quality.ignored += ignored
     click.echo(out.quality_text(quality, asked, format_), nl=False)
-    _say_set_aside(place, asked)
+    _say_set_aside(store, asked)
     if strict and quality.rejected:
         click.echo(f"analytics-lib: {phrases.many(len(quality.rejected), 'line')} rejected", err=True)
         return 1
@@ -94,12 +93,15 @@ def adopt(source: str, root: str, dry_run: bool) -> None:
     \b
     Example:  analytics-lib adopt s3://old-bucket s3://bucket/prefix --dry-run
     """
+    from analytics_lib import location
     from analytics_lib.cli.output import printable
     from analytics_lib.remote.stores import store_at
     from analytics_lib.upkeep.adopt import adopt as run
 
+    old, new = store_at(location.parse(source)), store_at(location.parse(root))
+
     with Progress("files adopted") as progress:
-        done = run(store_at(source), store_at(root), dry_run=dry_run, progress=progress)
+        done = run(old, new, dry_run=dry_run, progress=progress)
     for path, line, reason in done.problems:
         click.echo(printable(f"{path}{f' line {line}' if line else ''}: {reason}"))
     click.echo(done.text(dry_run=dry_run))
@@ -145,35 +147,31 @@ def erase(session_id: str | None, caller: str | None, thorough: bool, data: str 
         raise LakeError(printable(f"{len(done.unread)} files could not be looked into:\n{named}", keep="\n"))
 
 
-def _say_set_aside(place: str, days: "Period") -> None:
+def _say_set_aside(store: "Folder | Bucket", days: "Period") -> None:
     """Say on standard error how many lines delivery rejected on those days, and where: each is a file of its own."""
     from analytics_lib.cli.output import printable
-    from analytics_lib.remote.stores import store_at
 
     try:
-        folders = [path.rpartition("/")[0] for path, _ in store_at(place).found("rejected/")]
+        folders = [path.rpartition("/")[0] for path, _ in store.found("rejected/")]
     except (AwsError, LakeError) as error:
         click.echo(printable(f"what delivery set aside is not counted: {error}"), err=True)
         return
     if found := sorted(folder for folder in folders if folder.removeprefix("rejected/dt=") in days):
-        where = f"{place.rstrip('/')}/{found[0]}/" + (f" to {found[-1]}/" if found[-1] != found[0] else "")
+        where = f"{store}/{found[0]}/" + (f" to {found[-1]}/" if found[-1] != found[0] else "")
         lines = phrases.many(len(found), "line")
         click.echo(f"set aside by delivery, with the reason: {lines} in {printable(where)}", err=True)
 
 
-def _copied(chosen: "Settings", days: dict[str, Any]) -> "tuple[Path, Period, list[Ignored]]":
-    """A copy of those days of a lake on S3, the days, and what lies there that no reader opens."""
+def _copied(location: "Location", days: "Period", athena: "Athena") -> "tuple[Path, list[Ignored]]":
+    """A copy of those days of a lake on S3, and what lies there that no reader opens."""
     from analytics_lib.engines import catalog
     from analytics_lib.engines.s3duckdb import cache_folder
-    from analytics_lib.location import Location
     from analytics_lib.remote import s3
     from analytics_lib.remote.sync import sync
 
-    location = Location.parse(chosen.data)
-    asked = period.choose(**days, newest=s3.newest_day(location))
     with Progress("objects copied") as progress:
-        synced = sync(location, root := cache_folder(location), asked, in_cache=True, progress=progress.amounts)
+        synced = sync(location, root := cache_folder(location), days, in_cache=True, progress=progress.amounts)
     with suppress(AwsError):  # whoever may not look at the catalogue does not ask with Athena
-        for day in catalog.days_outside(s3.days(location)[0], chosen.athena.database):
+        for day in catalog.days_outside(s3.days(location)[0], athena.database):
             click.echo(f"Athena does not see sessions/dt={day}/: run analytics-lib athena setup again", err=True)
-    return root, asked, list(synced.ignored)
+    return root, list(synced.ignored)

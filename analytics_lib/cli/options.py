@@ -40,9 +40,9 @@ class Place:
         from analytics_lib.location import Location
 
         data = self.settings.data
-        if data == str(settings.samples()):
+        if data == settings.samples():
             raise UsageError("--data is missing: name the lake on S3, e.g. --data s3://BUCKET/PREFIX")
-        return Location.parse(data)
+        return data if isinstance(data, Location) else Location.parse(str(data))
 
     def open(self, progress: "Callable[[int, int], None] | None" = None) -> "Lake":
         """The lake there."""

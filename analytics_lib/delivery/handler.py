@@ -13,6 +13,7 @@ from analytics_lib.delivery import hot_leads
 from analytics_lib.delivery.events import of_cloudwatch, of_kinesis
 from analytics_lib.delivery.writing import SIDE_BY_SIDE, Delivered, deliver
 from analytics_lib.errors import SettingsError, UsageError
+from analytics_lib.location import Location
 
 _log = logging.getLogger(__name__)
 
@@ -24,9 +25,7 @@ def handle(event: dict[str, Any], context: object = None) -> dict[str, Any]:
     be written, after all others are: the event comes again, and keys make that safe. Kinesis: `batchItemFailures`, the
     records to send again. Raises SettingsError for ANALYTICS_LAKE, UsageError or ValueError for another event.
     """
-    lake = os.environ.get("ANALYTICS_LAKE", "")
-    if not lake:
-        raise SettingsError("ANALYTICS_LAKE is not set; set it to the lake's place, s3://BUCKET/PREFIX")
+    lake = _lake()
     s3 = _client("s3")
     announce = hot_leads.Announcer(lambda: _client("sns")) if os.environ.get(hot_leads.TOPIC) else None
     if "awslogs" in event:
@@ -43,6 +42,16 @@ def handle(event: dict[str, Any], context: object = None) -> dict[str, Any]:
         numbers = [each["kinesis"]["sequenceNumber"] for each in event["Records"]]
         return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers if number in failed]}
     raise UsageError("the event has neither `awslogs` (CloudWatch Logs) nor `Records` (Kinesis); check the trigger")
+
+
+def _lake() -> Location:
+    place = os.environ.get("ANALYTICS_LAKE", "")
+    if not place:
+        raise SettingsError("ANALYTICS_LAKE is not set; set it to the lake's place, s3://BUCKET/PREFIX")
+    try:
+        return Location.parse(place)
+    except UsageError as error:
+        raise SettingsError(f"{place!r} is no place for a lake; set ANALYTICS_LAKE to s3://BUCKET/PREFIX") from error
 
 
 def _count(done: Delivered) -> None:

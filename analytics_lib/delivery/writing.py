@@ -1,18 +1,17 @@
 """Writes what log events leave to the lake on S3: side by side, all that can be written, whatever fails."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from analytics_lib.delivery.lines import LakeObject, lake_object, rejected
-from analytics_lib.errors import AwsError, SettingsError
+from analytics_lib.errors import AwsError
+from analytics_lib.location import Location
 
 SIDE_BY_SIDE = 16
 _WINDOW_BYTES = 1 << 22  # written before more is read
 _WINDOW_OBJECTS = 1000
-_LAKE = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^/].*?)?)?/*", re.DOTALL)
 _NEXT_STEPS = {
     "AccessDenied": "allow the action s3:PutObject there",
     "InvalidAccessKeyId": "check the credentials",
@@ -80,27 +79,23 @@ class _Waiting(NamedTuple):
     origins: frozenset[str]
 
 
-def deliver(events: Iterable[LogEvent], lake: str, s3: Any, announce: Announce | None = None) -> Delivered:
-    """What became of the lines. Each object is written to `lake`, an s3:// place; of one key, the last.
+def deliver(events: Iterable[LogEvent], lake: Location, s3: Any, announce: Announce | None = None) -> Delivered:
+    """What became of the lines. Each object is written to `lake`; of one key, the last.
 
-    A failed write stops no other. `announce` is told each record that was written. Raises SettingsError for a `lake`
-    that is no place on S3, and what reading `events` raises, once everything before that is written.
+    A failed write stops no other. `announce` is told each record that was written. Raises what reading `events` raises,
+    once everything before that is written.
     """
-    place = _LAKE.fullmatch(lake)
-    if not place:
-        raise SettingsError(f"{lake!r} is no place for a lake; set ANALYTICS_LAKE to s3://BUCKET/PREFIX")
-    bucket, prefix = place[1], f"{place[2]}/" if place[2] else ""
 
     def write(share: list[_Waiting]) -> tuple[int, list[Failure]]:
         stored, failures = 0, []
         for found, origins in share:
-            key = prefix + found.path
+            key = lake.key(found.path)
             try:
-                s3.put_object(Bucket=bucket, Key=key, Body=found.body, ContentType="application/json")
+                s3.put_object(Bucket=lake.bucket, Key=key, Body=found.body, ContentType="application/json")
             except Exception as error:  # whatever it was, the others are still to be written
                 answer = getattr(error, "response", {}).get("Error", {})
                 code = answer.get("Code") or type(error).__name__
-                failures.append(Failure(f"s3://{bucket}/{key}", origins, code, str(error)))
+                failures.append(Failure(lake.url(found.path), origins, code, str(error)))
             else:
                 stored += not found.rejected
                 if announce and not found.rejected:

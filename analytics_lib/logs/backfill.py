@@ -82,7 +82,7 @@ def backfill(
         if dry_run:
             deque(lines, maxlen=0)
         else:
-            deliver(lines, str(location), aws.client("s3")).raise_failures()
+            deliver(lines, location, aws.client("s3")).raise_failures()
     done.days = dict(sorted(done.days.items()))
     return done
 

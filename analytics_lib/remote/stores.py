@@ -6,25 +6,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from analytics_lib import aws, gzipped
-from analytics_lib.errors import AwsError, OutputError, UsageError
+from analytics_lib.errors import AwsError, OutputError
 from analytics_lib.gzipped import Unread
 from analytics_lib.lake import files
-from analytics_lib.location import Location
+from analytics_lib.location import Location, Root
 from analytics_lib.remote import s3
 
 _UNREADABLE = {"InvalidObjectState": "it is archived; restore it first", "NoSuchKey": "it has vanished"}
 
 
-def store_at(place: str) -> "Folder | Bucket":
-    """The folder or s3:// prefix of that name. Raises UsageError for an empty one."""
-    if not place:
-        raise UsageError("an empty text names no folder; write `.` for this one")
-    return Bucket(Location.parse(place)) if place.startswith("s3://") else Folder(Path(place))
+def store_at(root: Root) -> "Folder | Bucket":
+    """What lists, reads and writes there."""
+    return Folder(root) if isinstance(root, Path) else Bucket(root)
 
 
 def unpacked(path: str, content: bytes) -> bytes:
@@ -44,6 +43,10 @@ class Folder:
 
     def __str__(self) -> str:
         return str(self.root)
+
+    def newest_day(self, until: date = date.max) -> date | None:
+        """The last day up to `until` that has a file to read; None where there is none. Raises LakeError."""
+        return files.newest_day(self.root, until)
 
     def found(self, below: str) -> Iterator[tuple[str, str]]:
         """The path of every file below that folder, and nothing for its ETag. Raises LakeError."""
@@ -95,6 +98,10 @@ class Bucket:
 
     def __str__(self) -> str:
         return str(self.location)
+
+    def newest_day(self, until: date = date.max) -> date | None:
+        """As of a folder. Raises LakeError, AwsError."""
+        return s3.newest_day(self.location, until)
 
     def found(self, below: str) -> Iterator[tuple[str, str]]:
         """Path and ETag of every object below that folder. Raises LakeError, AwsError."""

@@ -79,7 +79,10 @@ class Stack:
         aws.client("s3").put_object(Bucket=self.bucket, Key=key, Body=b"{}\n")
 
     def findings(self) -> dict[str, tuple[bool, str]]:
-        return {found.subject: (found.works, found.text) for found in doctor_aws.examine(self.group, self.lake)}
+        return {
+            found.subject: (found.works, found.text)
+            for found in doctor_aws.examine(self.group, Location.parse(self.lake))
+        }
 
 
 @pytest.fixture

@@ -24,6 +24,30 @@ def test_adopt_counts_lists_what_it_cannot_read_and_makes_a_lake(cli: Any, tmp_p
     assert json.loads(report.out)["records"] == 1
 
 
+MISSPELT = ("S3://bucket/a", "s3:/bucket/a", "https://bucket.s3.amazonaws.com/a")
+
+
+@pytest.mark.parametrize("place", MISSPELT)
+@pytest.mark.parametrize(
+    "words",
+    ["adopt old PLACE", "adopt PLACE new", "samples --output PLACE", "sync s3://bucket PLACE", "check --data PLACE",
+     "erase room-1 --data PLACE", "doctor --data PLACE", "backfill --log-group g --data PLACE", "compact PLACE"],
+)  # fmt: skip
+def test_no_command_takes_a_misspelt_place_on_s3_for_a_folder(cli: Any, words: str, place: str) -> None:
+    Path("old").mkdir()
+    done = cli(*words.replace("PLACE", place).split())
+    said = f"analytics-lib: {place!r} is no data folder; a place on S3 is written as s3://BUCKET/PREFIX\n"
+    assert (done.status, done.err) == (2, said)
+    assert [each.name for each in Path().iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("words", ["samples --output PLACE", "sync s3://bucket PLACE"])
+def test_what_writes_a_folder_takes_no_place_on_s3_for_one(cli: Any, words: str) -> None:
+    done = cli(*words.replace("PLACE", "s3://bucket/a").split())
+    assert (done.status, done.err) == (2, "analytics-lib: 's3://bucket/a' lies on S3; name a folder here, e.g. lake\n")
+    assert list(Path().iterdir()) == []
+
+
 @pytest.mark.parametrize("words", [[], ["--dry-run"]])
 def test_adopt_fails_where_nothing_can_be_adopted(cli: Any, tmp_path: Path, words: list[str]) -> None:
     old = write(tmp_path / "old", {"sessions/a/5.json": b"no"})

@@ -16,7 +16,7 @@ from tests.support.arrivals import payload
 from tests.support.wild import session
 
 CHECKOUT = Path(__file__).parents[2]
-MODULES = ["__init__", "errors", "numerals", "record", "schema"]
+MODULES = ["__init__", "errors", "location", "numerals", "record", "schema"]
 
 
 def packed(target: Path, checkout: Path = CHECKOUT) -> Path:
