@@ -64,6 +64,16 @@ def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return render.run(catalogue.names(), folder / "reports", given, notebooks=NOTEBOOKS)
 
 
+def test_a_page_shows_no_warning_of_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "file" / "x"))  # as where no home can be written to
+    given = {"data": str(hostile_lake(tmp_path / "lake")), "engine": "duckdb", **DAYS}
+    for report in render.run(catalogue.names(), tmp_path / "reports", given, notebooks=NOTEBOOKS):
+        cells = json.loads((report.folder / f"{report.name}.ipynb").read_text())["cells"]
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        assert [output for output in outputs if output["output_type"] == "stream"] == []
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as started:

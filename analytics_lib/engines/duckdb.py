@@ -9,6 +9,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -65,6 +66,8 @@ class DuckDBEngine:
         self._days: dict[str, tuple[int, DayCounts]] = {}  # day -> state of its folder, what was read of it
         self._shown: Period | None = None
         self._connection = duckdb.connect()
+        with suppress(duckdb.InvalidInputException):  # in Jupyter without ipywidgets, where there is no bar
+            self._connection.execute("SET enable_progress_bar = false")  # it goes to standard output
         self._connection.execute(_SETUP)
         self._connection.execute(sqlfile.read("views/duckdb/macros.sql"))
         spill = tempfile.mkdtemp(prefix="analytics-lib-spill-")  # the default is the working folder

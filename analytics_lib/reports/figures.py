@@ -1,6 +1,7 @@
 """The look of every figure, and the Chart that notebooks show, with its alternative text."""
 
 import io
+import logging
 import textwrap
 import unicodedata
 import warnings
@@ -26,6 +27,7 @@ _WIDTH_INCHES, _PIXELS_PER_INCH, _PNG_SCALE = 7.4, 100, 2
 _TITLE_WIDTH = 58
 _LEGEND_COLUMNS = 3
 _LABEL_WIDTH = 30
+logging.getLogger("matplotlib").addHandler(logging.NullHandler())  # else Python prints into the page what it logs
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -139,6 +140,19 @@ def test_progress_is_told_by_day(tmp_path: Path) -> None:
 def test_no_lake_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="is no lake"):
         DuckDBEngine(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_long_query_prints_nothing(tmp_path: Path) -> None:
+    query = "SELECT SUM(a.i * b.i % 7) AS n FROM range(1000000) AS a(i), range(1000) AS b(i)"  # DuckDB's bar: after 2 s
+    root = lake_of(tmp_path, on("2026-02-01"))
+    program = (
+        "import analytics_lib, time; began = time.monotonic()\n"
+        f"analytics_lib.open({str(root)!r}, 'duckdb').sql({query!r})\n"
+        "assert time.monotonic() - began > 2"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 # What is shown -------------------------------------------------------------------------------------------
