@@ -10,7 +10,7 @@ import os
 from analytics_lib import record
 from analytics_lib.record import Rejected
 
-_MARK = os.urandom(16).hex()
+_MARK = os.urandom(8).hex()
 _SPACED = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 _COMPACT = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 

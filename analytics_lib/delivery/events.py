@@ -8,8 +8,9 @@ import json
 import re
 import zlib
 from collections.abc import Generator, Iterator
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
+from analytics_lib.delivery.aggregated import user_records
 from analytics_lib.delivery.writing import LogEvent
 from analytics_lib.record import END_OF_TIME_SECONDS
 
@@ -26,32 +27,54 @@ _decode = json.JSONDecoder().raw_decode
 def of_cloudwatch(event: dict[str, Any]) -> Iterator[LogEvent]:
     """The log events of a subscription's event. Raises ValueError where it cannot be read whole."""
     try:
-        yield from (_log_event(each, 0, "") for each in _found(_pieces(event["awslogs"]["data"]), lines=False))
+        yield from log_events(base64.b64decode(event["awslogs"]["data"], validate=True), lines=False)
     except _DAMAGE as error:
         raise ValueError(f"awslogs.data cannot be read: {error}") from error
 
 
 def of_kinesis(event: dict[str, Any]) -> Iterator[LogEvent]:
-    """The log events of all records, in order: each holds CloudWatch Logs payloads or log lines, gzipped or plain.
+    """The log events of all records, in order, those of aggregated records one user record after the other.
 
-    A record with other text after a payload comes as well, whole, as one that cannot be read. A line that is no log
-    event has the time at which its record arrived.
+    A record that cannot be read, or has other text after a payload, comes as well, whole, as one that cannot be read;
+    of an aggregated one that can be taken apart, the user record. A line that is no log event has the time at which
+    its record arrived.
     """
     for arrival in event["Records"]:
         kinesis = arrival["kinesis"]
         origin, data = kinesis["sequenceNumber"], kinesis["data"]
         arrived_ms = _milliseconds(kinesis.get("approximateArrivalTimestamp"), 1000)
         try:
-            yield from (_log_event(each, arrived_ms, origin) for each in _found(_pieces(data), lines=True))
+            records = user_records(base64.b64decode(data, validate=True))
         except _DAMAGE as error:
-            yield LogEvent(str(data), arrived_ms, origin, f"a Kinesis record that cannot be read: {error}")
+            yield _damaged(str(data), arrived_ms, origin, error)
+            continue
+        for each in records:
+            try:
+                yield from log_events(each, arrived_ms, origin)
+            except _DAMAGE as error:
+                yield _damaged(base64.b64encode(each).decode(), arrived_ms, origin, error)
 
 
-def _pieces(data: str) -> Iterator[str]:
-    """The text in the base64, a piece at a time; what is no UTF-8 becomes unpaired surrogates."""
-    packed = base64.b64decode(data, validate=True)
-    plain = io.BytesIO(packed)
-    file = cast("BinaryIO", gzip.GzipFile(fileobj=plain)) if packed.startswith(b"\x1f\x8b") else plain
+def _damaged(data: str, arrived_ms: int, origin: str, error: Exception) -> LogEvent:
+    return LogEvent(data, arrived_ms, origin, f"a Kinesis record that cannot be read: {error}")
+
+
+def log_events(content: bytes, arrived_ms: int = 0, origin: str = "", *, lines: bool = True) -> Iterator[LogEvent]:
+    """The log events of the content, gzipped or plain: CloudWatch Logs payloads, joined, and where allowed log lines.
+
+    A line, and a log event without a time, has that of its arrival. Raises what damage there is, after all that
+    comes before it: ValueError, EOFError, OSError, zlib.error.
+    """
+    yield from (_log_event(each, arrived_ms, origin) for each in _found(_pieces(content), lines))
+
+
+def _pieces(content: bytes) -> Iterator[str]:
+    """The text in the content, a piece at a time; what is no UTF-8 becomes unpaired surrogates."""
+    file: io.BufferedIOBase = io.BytesIO(content)
+    for _ in range(2):  # Firehose may have gzipped what CloudWatch had
+        reader = io.BufferedReader(cast("io.RawIOBase", file))
+        is_packed = reader.peek(2).startswith(b"\x1f\x8b")
+        file = gzip.GzipFile(fileobj=reader, mode="rb") if is_packed else reader
     return codecs.iterdecode(iter(lambda: file.read(_AT_ONCE_BYTES), b""), "utf-8", "surrogateescape")
 
 

@@ -103,8 +103,11 @@ class Subject:
                 packed = packed[at + 1 :]
             except zlib.error as error:
                 problem = str(error)
-        if self._is_mentioned((plain + packed).decode(errors="replace")):
+        plain += packed
+        if self._is_mentioned(plain.decode(errors="replace")):
             return True
+        if b"\x1f\x8b\x08" in plain:  # no text holds these bytes
+            problem = problem or "there is gzip in it"
         if problem:
             raise Unread(f"it holds a Kinesis record that cannot be unpacked: {problem}")
         return False

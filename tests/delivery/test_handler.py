@@ -1,6 +1,8 @@
 """The function as AWS calls it: events in, objects in the lake out, and what is said when that fails."""
 
+import base64
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 
 from analytics_lib import aws
 from analytics_lib.delivery import handler
+from analytics_lib.delivery.events import log_events
 from analytics_lib.delivery.hot_leads import TOPIC
 from analytics_lib.delivery.writing import LogEvent, deliver
 from analytics_lib.errors import AwsError, SettingsError, UsageError
@@ -17,6 +20,7 @@ from tests.support.arrivals import (
     Bucket,
     ServiceError,
     Topic,
+    aggregated,
     cloudwatch,
     enveloped,
     kinesis,
@@ -229,6 +233,60 @@ def test_a_subscription_s_event_with_text_after_its_payload_is_refused(stores: d
     with pytest.raises(ValueError, match="there is text after its CloudWatch Logs payload"):
         handler.handle(subscription(gzip.compress(payload(LINES[0]) + after)), None)
     assert list(stores["s3"].records()) == KEYS[:1]
+
+
+def test_an_aggregated_record_is_taken_apart(stores: dict[str, Any]) -> None:
+    records = [gzip.compress(payload(LINES[0], LINES[1])), LINES[2].encode(), b"", gzip.compress(LINES[3].encode())]
+    assert handler.handle(kinesis(aggregated(*records), LINES[4].encode(), aggregated()), None)
+    assert sorted(stores["s3"].records()) == sorted(KEYS[:5])
+    assert stores["s3"].rejected() == []
+
+
+def test_a_user_record_that_cannot_be_stored_names_the_record_it_came_in(stores: dict[str, Any]) -> None:
+    stores["s3"] = Bucket(refuses=[KEYS[1]])
+    answer = handler.handle(kinesis(aggregated(LINES[0].encode(), payload(LINES[1])), LINES[2].encode()), None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+
+
+def test_a_damaged_user_record_harms_no_other(stores: dict[str, Any]) -> None:
+    damaged = gzip.compress(payload(LINES[1]))[:-4]
+    handler.handle(kinesis(aggregated(LINES[0].encode(), damaged, LINES[2].encode())), None)
+    assert sorted(stores["s3"].records()) == [KEYS[0], KEYS[2]]
+    (kept,) = stores["s3"].rejected()
+    assert base64.b64decode(kept["line"]) == damaged
+    assert kept["reason"].startswith("a Kinesis record that cannot be read: ")
+
+
+def test_an_aggregated_record_changed_at_any_byte_is_kept_whole(stores: dict[str, Any]) -> None:
+    whole = aggregated(LINES[0].encode())
+    for at in range(4, len(whole)):
+        torn = [whole[:at], whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]]
+        handler.handle(kinesis(*torn), None)
+        assert stores["s3"].records() == {}
+        kept = stores["s3"].rejected()
+        assert {base64.b64decode(each["line"]) for each in kept} == {*torn}
+        assert all("it is aggregated, and its checksum" in each["reason"] for each in kept)
+        stores["s3"].objects.clear()
+
+
+@pytest.mark.parametrize(("message", "reason"), [
+    (b"\x1a\x05\x08\x00", "ends within a field"), (b"\x1a\x02\x08\x00", "one of its user records has no data"),
+    (b"\x1a\xff\xff", "ends within a number"), (b"\xff" * 12, "ends within a number"), (b"\x0b", "wire type 3"),
+    (b"\x1a\x04\x1a\x7fab", "ends within a field"), (b"\x09\x00", "ends within a field"),
+])  # fmt: skip
+def test_torn_protocol_buffers_are_kept_with_the_reason(stores: dict[str, Any], message: bytes, reason: str) -> None:
+    data = b"\xf3\x89\x9a\xc2" + message + hashlib.md5(message).digest()
+    assert handler.handle(kinesis(data, LINES[0].encode()), None) == {"batchItemFailures": []}
+    assert list(stores["s3"].records()) == [KEYS[0]]
+    (kept,) = stores["s3"].rejected()
+    assert reason in kept["reason"] and base64.b64decode(kept["line"]) == data
+
+
+def test_log_events_are_read_from_what_firehose_wrote_gzipped_once_twice_or_not() -> None:
+    joined = [payload(LINES[0], LINES[1]), payload("x", kind="CONTROL_MESSAGE"), payload(LINES[2])]
+    packed = b"".join(map(gzip.compress, joined))
+    for content in (b"".join(joined), packed, gzip.compress(packed)):
+        assert [event.message for event in log_events(content, lines=False)] == LINES[:3]
 
 
 def test_the_kinesis_records_that_could_not_be_stored_are_named_in_order(

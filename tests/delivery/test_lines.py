@@ -1,4 +1,4 @@
-"""A log line: its three shapes, what is filled in, what is rejected and what is skipped."""
+"""A log line: its forms, what is filled in, what is rejected and what is skipped."""
 
 import hashlib
 import json
@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_lib import record
+from analytics_lib.delivery import forms
 from analytics_lib.delivery.lines import LakeObject, lake_object
 from tests.support.arrivals import NOON_MS, enveloped
 from tests.support.wild import LINE_CHANGES, call, encode, key, record_lines, session
 
 BARE = json.dumps(session())
+TINY = {"_event_type": "analytics", "_timestamp": 1769940120, "_session_id": "a"}
+PREFIX = "2026-02-01T10:00:00.000000000Z stdout F "  # a container runtime's
 NO_NAMES = session(agent_name=..., room_id=...)
 
 
@@ -50,6 +53,12 @@ def texts(document: Any) -> Any:
     enveloped(session(_session_id=None, session_id="room-1")),
     json.dumps({"message": BARE}), json.dumps({"message": BARE + "\n", "analytics": "on", "room_id": "RM_2"}),
     json.dumps({"message": enveloped(session())}), json.dumps({"message": json.dumps({"message": BARE})}),
+    json.dumps({"msg": BARE, "level": 30}), json.dumps({"event": BARE}), json.dumps({"event": session()}),
+    json.dumps({"log": f"{BARE}\n", "stream": "stdout"}), json.dumps({"log": f"{PREFIX}{enveloped(session())}\n"}),
+    json.dumps({"log": {"message": {"analytics": session()}}}), f"{PREFIX}{BARE}\n",
+    f" {PREFIX} {enveloped(session())}",
+    json.dumps({"message": "done", "msg": {}, "log": "{", "event": f"\ufeff {BARE}"}),
+    json.dumps({"message": BARE[:-1], "log": BARE}), '{"msg": ' * 300 + BARE + "}" * 300,
 ])  # fmt: skip
 def test_a_record_lies_at_its_key_in_whichever_shape_it_came(line: str) -> None:
     found = lake_object(line, NOON_MS)
@@ -76,6 +85,9 @@ def test_of_two_shapes_in_one_line_the_bare_record_counts_then_the_nested_one() 
     assert stored(json.dumps(session(analytics=other)))["_session_id"] == "room-1"
     assert stored(json.dumps({"message": json.dumps(other), "analytics": session()}))["_session_id"] == "room-1"
     assert stored(json.dumps({"analytics_data": other, "analytics": session()}))["_session_id"] == "room-1"
+    assert stored(json.dumps({"msg": other, "message": {"log": BARE}}))["_session_id"] == "room-1"
+    assert stored(json.dumps({"event": other, "log": enveloped(session())}))["_session_id"] == "room-1"
+    assert stored(json.dumps({"message": "{}", "log": other, "msg": {"event": session()}}))["_session_id"] == "room-1"
 
 
 # Filling in ----------------------------------------------------------------------------------------------
@@ -152,6 +164,17 @@ def test_whatever_a_record_holds_beside_its_fields_arrives(anything: Any) -> Non
     (enveloped(session(_session_id=..., session_id=5)), "`_session_id` is not a string"),
     (json.dumps({"message": json.dumps(session(_session_id=...))}), "`_session_id` is missing"),
     ("[" * 100_000 + '"_event_type"', "not readable: nested too deeply"),
+    (json.dumps({"message": BARE[:-1]}), "not JSON: Expecting ',' delimiter at character"),
+    (json.dumps({"msg": BARE.replace("900", "NaN")}), "not JSON: NaN is no number in `msg`"),
+    (json.dumps({"log": f" {PREFIX} {BARE[:40]}\n"}), "not JSON: "), (f"{PREFIX}{BARE[:-1]}", "not JSON: "),
+    (json.dumps({"log": f"{PREFIX.replace(' F ', ' P ')}{BARE[:40]}"}), "not JSON: "),
+    (json.dumps({"event": str(session())}), "not JSON: Expecting property name"),
+    (json.dumps({"message": "hi", "log": {"event": enveloped({})[:-1]}}), "not JSON: "),
+    (json.dumps({"message": '{"analytics_data": ' + "[" * 100_000}), "not readable: nested too deeply in `message`"),
+    (json.dumps({"log": json.dumps({"msg": BARE[:50]})}), "not JSON: "),
+    (json.dumps({"log": json.dumps(enveloped(TINY))[1:-9]}), "not JSON: "),
+    (json.dumps({"event": session(_session_id=None)}), "`_session_id` is missing"),
+    (json.dumps(session(_event_type="session_analytics", _session_id=5)), "`_session_id` is not a string"),
 ])  # fmt: skip
 def test_a_line_that_claims_to_be_a_record_and_is_none_is_kept_with_the_reason(line: str, expected: str) -> None:
     found = lake_object(line, NOON_MS)
@@ -166,7 +189,9 @@ def test_a_line_that_claims_to_be_a_record_and_is_none_is_kept_with_the_reason(l
     "", " \r\n", "\ufeff", "Starting agent", "null", "5", '"analytics"', '["_event_type"]', "{}", "{",
     '[{"_event_type": "analytics"}]', json.dumps(session(_event_type="metrics")), enveloped(session(_event_type="x")),
     json.dumps({"message": json.dumps(session(_event_type="metrics"))}), '{"analytics": "on", "analytics_data": [1]}',
-    '{"message": "the key _event_type"}', json.dumps({"message": BARE[:-1]}), '{"message": 5}', '{"message": {}}',
+    '{"message": "the key _event_type"}', json.dumps({"message": f"x {BARE[:-1]}"}), '{"message": 5}',
+    json.dumps(BARE), json.dumps({"message": [session()]}), json.dumps({"log": "2026-02-01 stdout F " + BARE[:-1]}),
+    '{"message": "{}", "event": "{\'level\': 1}"}', f"[{json.dumps({'message': BARE})}]", '{"message": {}}',
     json.dumps({"extra": session()}), "analytics done", '{"message": "\\ud800"', "\udcff",
 ])  # fmt: skip
 def test_every_other_line_is_skipped(line: str) -> None:
@@ -187,7 +212,7 @@ def test_a_rejected_line_lies_on_the_day_of_its_log_event_by_its_time_and_hash()
 SCALARS = st.sampled_from([None, True, 0, 5, 1769940120.5, "", " ", "a", "analytics", " analytics\n", "metrics", "7"])
 BLANK = [None, "", " "]
 NAMES = ["_event_type", "_session_id", "_timestamp", "session_id", "agent_name", "room_id", "analytics",
-         "analytics_data", "message", "x"]  # fmt: skip
+         "analytics_data", "message", "msg", "log", "event", "x"]  # fmt: skip
 ANYTHING = st.recursive(
     SCALARS,
     lambda inner: (
@@ -214,15 +239,22 @@ def read_aloud(document: Any, nested: bool = False) -> Any:
                 found["_session_id"] = found["session_id"]
             break
     else:
-        try:
-            found = read_aloud(json.loads(document["message"]))
-        except (KeyError, TypeError, ValueError):
-            return None
+        held = (read_aloud(inside(document.get(name))) for name in ("message", "msg", "log", "event"))
+        found = next((each for each in held if each is not None), None)
     for name in ("agent_name", "room_id"):
         lent = document.get(name)
         if found is not None and found.get(name) in BLANK and isinstance(lent, str) and lent not in BLANK:
             found[name] = lent
     return found
+
+
+def inside(member: Any) -> Any:
+    """The object that a member holds, as a text or as such."""
+    try:
+        found = json.loads(member) if isinstance(member, str) else member
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 @settings(max_examples=500)
@@ -240,6 +272,52 @@ def test_every_document_is_read_as_the_contract_says(document: Any) -> None:
         assert (found and json.loads(found.body)) == (fields and expected)
         if found and fields:
             assert found.path == record.object_key(fields["_session_id"], fields["_timestamp"])
+
+
+CHAIN = st.lists(
+    st.tuples(
+        st.sampled_from(["message", "msg", "log", "event"]),
+        st.booleans(),
+        st.sampled_from(["", PREFIX, f" {PREFIX} "]),
+        st.sampled_from(["", "\n", "\r\n", " "]),
+        st.dictionaries(
+            st.sampled_from(["level", "name", "stream", "analytics"]), st.sampled_from(["info", 5, "{", None])
+        ),
+    ),
+    max_size=6,
+)
+
+
+def wrapped(made: Any, chain: Any) -> str:
+    """The record as a line, in these envelopes, the innermost first: as an object, or as a text between two others."""
+    held = made
+    for name, as_object, before, after, more in chain:
+        text = held if isinstance(held, str) else json.dumps(held)
+        held = {**more, name: held if as_object and isinstance(held, dict) else f"{before}{text}{after}"}
+    return held if isinstance(held, str) else json.dumps(held)
+
+
+@given(CHAIN, st.sampled_from([..., None, "analytics", "analytics_data"]), st.sampled_from(["", PREFIX]))
+def test_a_record_in_any_chain_of_envelopes_is_stored_as_it_is_alone(chain: Any, nested: Any, before: str) -> None:
+    made = session(x=[1.5, -0.0, 10**20], _event_type="session_analytics")
+    found = lake_object(before + wrapped({nested: made} if isinstance(nested, str) else made, chain), NOON_MS)
+    assert found == lake_object(json.dumps(made), NOON_MS)
+
+
+@pytest.mark.parametrize("line", [
+    json.dumps(TINY), json.dumps({"analytics": TINY}), json.dumps({"log": f"{PREFIX}{json.dumps(TINY)}\n"}),
+    json.dumps({"msg": TINY}), json.dumps({"log": json.dumps({"message": json.dumps({"analytics": TINY})})}),
+])  # fmt: skip
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_line_cut_at_any_byte_is_stored_rejected_or_claims_nothing(line: str, inner: bool) -> None:
+    for end in range(len(line)):
+        cut = json.dumps({"event": line[:end]}) if inner else line[:end]
+        found = lake_object(cut, NOON_MS)
+        if found is None:
+            begins = line[:end].startswith("{")
+            assert not (begins and any(claim in line[:end] for claim in forms._CLAIMS)), cut
+        else:
+            assert found.rejected
 
 
 @given(st.text() | st.text(alphabet='{}[]":,\\_event_typeanalytics \n\r\ud800'), st.integers(0, 2**44))

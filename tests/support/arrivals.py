@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import json
 import threading
 from collections.abc import Sequence
@@ -58,6 +59,22 @@ def kinesis(*records: bytes, first: int = 1) -> Event:
             for number, data in enumerate(records, first)
         ]
     }
+
+
+def aggregated(*records: bytes) -> bytes:
+    """The Kinesis record that a producer with aggregation makes of these, with keys and a tag as it may write them."""
+    keys = [_field(1, b"CA_1"), _field(2, b"0")]
+    tag = _field(4, _field(1, b"name") + _field(2, b"value"))
+    users = [_field(3, b"\x08\x00\x10\x00" + _field(3, each) + tag) for each in records]
+    message = b"".join([*keys, *users])
+    return b"\xf3\x89\x9a\xc2" + message + hashlib.md5(message).digest()
+
+
+def _field(number: int, content: bytes) -> bytes:
+    size, left = b"", len(content)
+    while left > 127:
+        size, left = size + bytes([left & 127 | 128]), left >> 7
+    return bytes([number << 3 | 2]) + size + bytes([left]) + content
 
 
 def enveloped(record: Any, key: str = "analytics", **fields: Any) -> str:

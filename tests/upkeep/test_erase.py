@@ -126,7 +126,12 @@ def test_damaged_kinesis_records_are_unpacked(tmp_path: Path, subject: Subject) 
     records: dict[str, dict[str, Any]] = {
         "gone": {"cut": mine[:-4], "spoilt": mine[:-8] + spoilt, "second": other + mine, "plain": plain},
         "stays": {"other": other[:-4], "others": other + other[:-9], "plain-other": gzip.decompress(other)},
-        "unread": {"spoilt-other": other[:-8] + spoilt, "no-base64": None},
+        "unread": {
+            "spoilt-other": other[:-8] + spoilt,
+            "no-base64": None,
+            "torn": b"\xf3\x89\x9a\xc2" + other,
+            "twice": gzip.compress(other)[:-4],
+        },
     }
     for which, found in records.items():
         for name, packed in found.items():
