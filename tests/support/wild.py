@@ -7,6 +7,7 @@ of example tests: inline sessions in, whole rows out.
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 import os
@@ -323,6 +324,7 @@ def plausible_records(draw: st.DrawFn, day: str) -> dict[str, Json]:
 
 def put(record: dict[str, Json], path: str, value: Json, position: int = 0) -> None:
     """Put a value at a dotted path; where the object on the way is none, it takes the object's place."""
+    value = copy.deepcopy(value)  # the pools' own must not change, or come to hold itself
     parent, dot, name = path.partition(".")
     if not dot:
         record[path] = value
