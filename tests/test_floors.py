@@ -24,6 +24,7 @@ FLOORS = {
     "record": 1,
     "resources": 1,
     "schema": 1,
+    "scratch": 1,
     "sqlfile": 1,
     "aws": 2,
     "capture": 2,

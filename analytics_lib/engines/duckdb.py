@@ -1,11 +1,8 @@
 """The local engine: days of a lake on disk, read once into DuckDB's memory, and SQL over them."""
 
 import os
-import shutil
-import tempfile
 import threading
 import time
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +24,7 @@ from analytics_lib.lake.reader import DayCounts
 from analytics_lib.lake.reading import Batch
 from analytics_lib.lake.tables import CALL_COLUMNS, SESSION_COLUMNS
 from analytics_lib.period import Period
+from analytics_lib.scratch import Scratch
 
 T = TypeVar("T")
 _TABLES = {"sessions": SESSION_COLUMNS, "tool_calls": CALL_COLUMNS}
@@ -70,9 +68,8 @@ class DuckDBEngine:
             self._connection.execute("SET enable_progress_bar = false")  # it goes to standard output
         self._connection.execute(_SETUP)
         self._connection.execute(sqlfile.read("views/duckdb/macros.sql"))
-        spill = tempfile.mkdtemp(prefix="analytics-lib-spill-")  # the default is the working folder
-        weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
-        self._connection.execute("SET temp_directory = ?", [spill])
+        self._spill = Scratch()  # the default is the working folder
+        self._connection.execute("SET temp_directory = ?", [str(self._spill.path)])
         self._limit_memory()
         for name, columns in _TABLES.items():
             typed = ", ".join(f'"{column.name}" {column.kind.sql_type}' for column in columns)

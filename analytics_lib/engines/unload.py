@@ -1,7 +1,5 @@
 """A large result as one Parquet file: Athena writes its parts on S3, and they are put together here."""
 
-import os
-import tempfile
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ from analytics_lib.engines.glue_tables import RESULTS_FOLDER
 from analytics_lib.errors import AwsError, LakeError
 from analytics_lib.location import Location
 from analytics_lib.remote import s3
+from analytics_lib.scratch import Scratch
 
 
 def to_file(sql: str, location: Location, path: Path, execute: Callable[[str], Result]) -> Result:
@@ -27,7 +26,7 @@ def to_file(sql: str, location: Location, path: Path, execute: Callable[[str], R
         result = execute(
             f"UNLOAD (\n{sql}\n) TO '{location.url(place)}' WITH (format = 'PARQUET', compression = 'ZSTD')"
         )
-        with tempfile.TemporaryDirectory(prefix="analytics-lib-") as folder:
+        with Scratch() as folder:
             if parts := _fetched(location, place, folder):
                 _join(parts, path)
                 return result
@@ -45,9 +44,9 @@ def _parts(location: Location, place: str) -> list[str]:
     return [place + found.name for found in s3.all_below(location, place)]
 
 
-def _fetched(location: Location, place: str, folder: str) -> list[str]:
+def _fetched(location: Location, place: str, folder: Path) -> list[str]:
     keys = [location.key(path) for path in _parts(location, place)]
-    files = [os.path.join(folder, str(number)) for number in range(len(keys))]
+    files = [str(folder / str(number)) for number in range(len(keys))]
     client = aws.client("s3")
     with aws.explained(f"reading {location.url(place)}"), ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key, file: client.download_file(location.bucket, key, file), keys, files))

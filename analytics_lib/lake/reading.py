@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ import pyarrow as pa
 from analytics_lib.errors import LakeError
 from analytics_lib.lake.reader import DayCounts, read_day
 from analytics_lib.lake.tables import Tables
+from analytics_lib.scratch import Scratch
 
 Progress = Callable[[int, int], None]  # days done, days in all
 
@@ -94,11 +94,11 @@ def _read_with_workers(root: Path, days: Sequence[str], workers: int, progress: 
     """Each worker reads every n-th day and hands its rows over as Arrow files, which pickling would double in time."""
     done, running = 0, workers
     said: SimpleQueue[dict[str, object] | None] = SimpleQueue()
-    with tempfile.TemporaryDirectory(prefix="analytics-lib-") as folder:
+    with Scratch() as folder:
         processes: list[subprocess.Popen[str]] = []
         try:
             for number in range(workers):
-                processes.append(_start(root, days[number::workers], Path(folder) / str(number)))
+                processes.append(_start(root, days[number::workers], folder / str(number)))
                 Thread(target=_listen, args=(processes[-1], said), daemon=True).start()
             while running:
                 message = said.get()

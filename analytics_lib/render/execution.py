@@ -16,8 +16,9 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from subprocess import DEVNULL
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from analytics_lib.scratch import Scratch
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -122,7 +123,9 @@ class Job:
             def __init__(self, **options: Any) -> None:
                 specs = KernelSpecManager(kernel_dirs=[])
                 super().__init__(kernel_spec_manager=specs, transport="ipc", connection_file=file, **options)
-                self.start_kernel = partial(self.start_kernel, stdout=DEVNULL, stderr=DEVNULL)
+                # A kernel is killed in the end, and removes nothing by itself.
+                environment = {**os.environ, "TMPDIR": str(room)}
+                self.start_kernel = partial(self.start_kernel, stdout=DEVNULL, stderr=DEVNULL, env=environment)
                 job._kernel = self
 
         return Kernel
@@ -130,14 +133,14 @@ class Job:
 
 def execute(jobs: Sequence[Job], progress: Progress | None) -> None:
     """Runs every cell of every job. Raises the first CellError; no kernel is left running, whatever happens."""
-    room = TemporaryDirectory(prefix="analytics-", ignore_cleanup_errors=True)  # the path of a socket must be short
+    room = Scratch()  # for sockets, whose paths must be short, and for whatever the kernels keep in a temporary folder
     events: SimpleQueue[tuple[str, int, int] | Future[None]] = SimpleQueue()
     pool = ThreadPoolExecutor(min(4, (os.cpu_count() or 1) + 1))
     futures: list[Future[None]] = []
     waiting = len(jobs)
     try:
         for job in jobs:
-            futures.append(pool.submit(job.execute, Path(room.name), events.put))
+            futures.append(pool.submit(job.execute, room.path, events.put))
             futures[-1].add_done_callback(events.put)
         while waiting:
             event = events.get()
@@ -148,7 +151,7 @@ def execute(jobs: Sequence[Job], progress: Progress | None) -> None:
                 progress(*event)
     finally:
         _stop(pool, jobs, futures)
-        room.cleanup()
+        room.remove()
 
 
 def _stop(pool: ThreadPoolExecutor, jobs: Sequence[Job], futures: "Sequence[Future[None]]") -> None:
