@@ -25,6 +25,11 @@ def value(held: object) -> object:
     return float(held[len(_MARK) : -len(_MARK)]) if isinstance(held, str) and held.startswith(_MARK) else held
 
 
+def spelled(held: object) -> str:
+    """How a numeral is spelled; empty for anything else."""
+    return held[len(_MARK) : -len(_MARK)] if isinstance(held, str) and held.startswith(_MARK) else ""
+
+
 def parse(line: bytes) -> object:
     """The document of one line by RFC 8259, with numerals. Raises Rejected with the reason."""
     return record.parse_json(line, numeral)

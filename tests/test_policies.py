@@ -173,7 +173,7 @@ def test_adopting_needs_what_its_policy_names(
     record(calls)
     assert cli("adopt", old, location).status == 0
     put(old, "sessions/room-1/1769940000.json", encode(session(_timestamp=1769940000, team_size=9)).encode())
-    assert "holds another text of this session" in cli("adopt", old, location).out
+    assert "another text of this session" in cli("adopt", old, location).out
     assert_fits("adopt", calls, location, athena)
 
 

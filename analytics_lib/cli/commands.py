@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analytics_lib import period, phrases
-from analytics_lib.cli import aws_commands, lake_commands, logs_commands, options
+from analytics_lib.cli import adopt_command, aws_commands, lake_commands, logs_commands, options
 from analytics_lib.cli.progress import Progress
 from analytics_lib.errors import UsageError
 
@@ -41,7 +41,7 @@ def group() -> None:
 
 for _command in (
     aws_commands.athena, aws_commands.compact, aws_commands.sync,
-    lake_commands.samples, lake_commands.check, lake_commands.adopt, lake_commands.erase,
+    lake_commands.samples, lake_commands.check, adopt_command.adopt, lake_commands.erase,
     logs_commands.insights, logs_commands.backfill, logs_commands.cost, logs_commands.livekit,
 ):  # fmt: skip
     group.add_command(_command)

@@ -81,35 +81,6 @@ def check(data: str | None, days: dict[str, Any], format_: str, strict: bool) ->
 
 
 @click.command()
-@click.argument("source", metavar="SRC")
-@click.argument("root")
-@options.dry_run
-def adopt(source: str, root: str, dry_run: bool) -> None:
-    """Write records of the layout sessions/SESSION_ID/TIMESTAMP.json, or pretty-printed ones, into the lake at ROOT.
-
-    SRC and ROOT are folders or s3:// prefixes, also the same. Nothing is changed or removed at SRC; what is there
-    already is not written again. What cannot be adopted is listed with the reason.
-
-    \b
-    Example:  analytics-lib adopt s3://old-bucket s3://bucket/prefix --dry-run
-    """
-    from analytics_lib import location
-    from analytics_lib.cli.output import printable
-    from analytics_lib.remote.stores import store_at
-    from analytics_lib.upkeep.adopt import adopt as run
-
-    old, new = store_at(location.parse(source)), store_at(location.parse(root))
-
-    with Progress("files adopted") as progress:
-        done = run(old, new, dry_run=dry_run, progress=progress)
-    for path, line, reason in done.problems:
-        click.echo(printable(f"{path}{f' line {line}' if line else ''}: {reason}"))
-    click.echo(done.text(dry_run=dry_run))
-    if done.problems and not done.written and not done.there:
-        raise LakeError("nothing could be adopted")
-
-
-@click.command()
 @click.argument("session_id", required=False)
 @click.option("--caller", metavar="KEY", help="Instead, all records with this caller_key.")
 @click.option("--thorough", is_flag=True, help="On S3, also open the objects at the keys of other sessions.")

@@ -27,6 +27,10 @@ class Progress:
         """Show that `done` of `total` are done."""
         self._draw(f"{self._subject}: {done:,} of {total:,}", final=done >= total)
 
+    def counted(self, done: int) -> None:
+        """Show that `done` are done, of nobody knows how many."""
+        self._draw(f"{self._subject}: {done:,}", final=False)
+
     def amounts(self, done: int, total: int, done_bytes: int, total_bytes: int) -> None:
         """Show that `done` of `total` are done, with their sizes."""
         sizes = f"{done_bytes / 1e6:,.1f} of {total_bytes / 1e6:,.1f} MB"

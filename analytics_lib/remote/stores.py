@@ -1,7 +1,9 @@
 """Files by their path below a root, in a folder or on S3, for what works on a lake of either kind."""
 
+import errno
 import io
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +20,8 @@ from analytics_lib.lake import files
 from analytics_lib.location import Location, Root
 from analytics_lib.remote import s3
 
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 _UNREADABLE = {"InvalidObjectState": "it is archived; restore it first", "NoSuchKey": "it has vanished"}
 
 
@@ -58,6 +62,21 @@ class Folder:
             elif entry.is_file() or entry.is_symlink():
                 yield f"{below}{entry.name}", ""
 
+    def stamped(self, below: str) -> Iterator[tuple[str, str]]:
+        """The path of every file below that folder, and its size and time. Raises LakeError."""
+        if not (self.root / below).is_dir():
+            return
+        for entry in files.entries(self.root / below):
+            if entry.is_dir(follow_symlinks=False):
+                yield from self.stamped(f"{below}{entry.name}/")
+            elif entry.is_file() or entry.is_symlink():
+                try:
+                    told = entry.stat()
+                except OSError:  # a broken link; whoever reads it says so
+                    yield f"{below}{entry.name}", ""
+                else:
+                    yield f"{below}{entry.name}", f"{told.st_size} {told.st_mtime_ns}"
+
     def read(self, path: str) -> bytes:
         """The whole file. Raises Unread."""
         try:
@@ -76,6 +95,45 @@ class Folder:
             with suppress(OSError):
                 unfinished.unlink()
             raise OutputError(f"{self.root / path} cannot be written: {error.strerror or error}") from error
+
+    def add(self, path: str, content: bytes) -> bool:
+        """Put the file there, complete or not at all, unless one is there; whether none was. Raises OutputError."""
+        unfinished = self.root / f".unfinished-{os.getpid()}-{threading.get_ident()}"
+        try:
+            try:
+                unfinished.write_bytes(content)
+            except FileNotFoundError:
+                self.root.mkdir(parents=True, exist_ok=True)
+                unfinished.write_bytes(content)
+            return self._link(unfinished, self.root / path)
+        except OSError as error:
+            raise OutputError(f"{self.root / path} cannot be written: {error.strerror or error}") from error
+        finally:
+            with suppress(OSError):
+                unfinished.unlink()
+
+    @staticmethod
+    def _link(file: Path, to: Path) -> bool:
+        """Give the file a second name, unless that is taken; where there are no links, copy it."""
+        try:
+            os.link(file, to)
+        except FileNotFoundError:
+            to.parent.mkdir(parents=True, exist_ok=True)
+            return Folder._link(file, to)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS or os.path.lexists(to):
+                raise
+            shutil.copy2(file, to)
+        return True
+
+    def keep(self, path: str, to: str) -> None:
+        """Put a copy of the file there, unless one is there. Raises OutputError."""
+        try:
+            self._link(self.root / path, self.root / to)
+        except OSError as error:
+            raise OutputError(f"{self.root / to} cannot be written: {error.strerror or error}") from error
 
     def replace(self, path: str, content: bytes) -> None:
         """Put this in place of what is there; nothing, where it is empty. Raises OutputError."""
@@ -108,6 +166,11 @@ class Bucket:
         found = s3.all_below(self.location, below)
         return ((below + each.name, each.etag) for each in found if each.name and not each.name.endswith("/"))
 
+    def stamped(self, below: str) -> Iterator[tuple[str, str]]:
+        """Path, and size and ETag, of every object below that folder. Raises LakeError, AwsError."""
+        found = s3.all_below(self.location, below)
+        return ((below + one.name, f"{one.size} {one.etag}") for one in found if one.name and one.name[-1] != "/")
+
     def read(self, path: str) -> bytes:
         """The whole object. Raises Unread, AwsError."""
         try:
@@ -123,6 +186,22 @@ class Bucket:
         """Put the object there. Raises AwsError."""
         with aws.explained(f"writing {self.location.url(path)}"):
             aws.client("s3").put_object(**self._named(path), Body=content)
+
+    def add(self, path: str, content: bytes) -> bool:
+        """Put the object there, unless one is there; whether none was. Raises AwsError."""
+        try:
+            with aws.explained(f"writing {self.location.url(path)}"):
+                aws.client("s3").put_object(**self._named(path), Body=content, IfNoneMatch="*")
+        except AwsError as error:
+            if error.code not in _TAKEN:
+                raise
+            return False
+        return True
+
+    def keep(self, path: str, to: str) -> None:
+        """Put a copy of the object there. Raises AwsError."""
+        with aws.explained(f"copying {self.location.url(path)}"):
+            aws.client("s3").copy_object(**self._named(to), CopySource=self._named(path))
 
     def replace(self, path: str, content: bytes) -> None:
         """Put this in place of what is there, nothing where it is empty; no old version stays. Raises AwsError."""

@@ -11,14 +11,19 @@ from analytics_lib.remote.stores import Bucket
 from tests.support.wild import encode, lake_of, session, write
 
 
-def test_adopt_counts_lists_what_it_cannot_read_and_makes_a_lake(cli: Any, tmp_path: Path) -> None:
+def test_adopt_counts_names_what_it_cannot_read_and_makes_a_lake(cli: Any, tmp_path: Path) -> None:
     pretty = json.dumps(session(_session_id=...), indent=2).encode()
     old = write(tmp_path / "old", {"sessions/room-1/1769940120.json": pretty, "sessions/b\x1b/5.json": b"no"})
-    reason = "sessions/b\N{REPLACEMENT CHARACTER}/5.json: not JSON: Expecting value at line 1, character 1\n"
-    for words, said in ((["--dry-run"], "would adopt 1 records"), ([], "adopted 1 records")):
+    layout = "taken for the layout sessions/<id>/<timestamp>.json: 2 files\n"
+    reason = "sessions/b\N{REPLACEMENT CHARACTER}/5.json line 1: not JSON: Expecting value at character 1\n"
+    shown = (
+        "sessions/room-1/1769940120.json line 1 -> sessions/dt=2026-02-01/room-1-1769940120.json\n"
+        "    _session_id <- folder\n"
+    )
+    for words, first, said in ((["--dry-run"], shown, "would adopt 1 records"), ([], "", "adopted 1 records")):
         done = cli("adopt", old, tmp_path / "lake", *words)
-        assert (done.status, done.err) == (0, "")
-        assert done.out == f"{reason}{said} of 2 files, 1 not adopted\n"
+        assert (done.status, done.err) == (1, "")
+        assert done.out == f"{first}{layout}not adopted: {reason}{said} of 2 files, 1 not adopted\n"
         assert (tmp_path / "lake").exists() is not bool(words)
     report = cli("report", "lead_funnel", "--data", tmp_path / "lake", "--format", "json")
     assert json.loads(report.out)["records"] == 1
@@ -48,12 +53,30 @@ def test_what_writes_a_folder_takes_no_place_on_s3_for_one(cli: Any, words: str)
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [[], ["--dry-run"]])
-def test_adopt_fails_where_nothing_can_be_adopted(cli: Any, tmp_path: Path, words: list[str]) -> None:
-    old = write(tmp_path / "old", {"sessions/a/5.json": b"no"})
-    done = cli("adopt", old, tmp_path / "lake", *words)
-    assert (done.status, done.err) == (1, "analytics-lib: nothing could be adopted\n")
-    assert done.out.endswith("adopted 0 records of 1 files, 1 not adopted\n".removeprefix("adopted" if words else ""))
+@pytest.mark.parametrize(("most", "status"), [([], 1), (["--max-left-out", "2"], 3), (["--max-left-out", "3"], 0)])
+def test_adopt_says_each_reason_once_lists_every_file_and_fails_by_how_many(
+    cli: Any, tmp_path: Path, most: list[str], status: int
+) -> None:
+    old = write(tmp_path / "old", {f"sessions/{n}.json": b"no" for n in range(3)})
+    done = cli("adopt", old, tmp_path / "lake", "--report", tmp_path / "left.csv", *most)
+    reason = "not JSON: Expecting value at character 1"
+    assert (done.status, done.err) == (status, "")
+    assert done.out.splitlines()[1:] == [
+        f"not adopted: 3 times, first in sessions/0.json line 1: {reason}",
+        "adopted 0 records of 3 files, 3 not adopted",
+    ]
+    listed = [f"sessions/{n}.json,1,{reason}" for n in range(3)]
+    assert sorted((tmp_path / "left.csv").read_text().splitlines()) == ["file,line,reason", *listed]
+
+
+def test_adopt_refuses_a_map_with_an_unknown_field_and_says_what_two_fields_share(cli: Any, tmp_path: Path) -> None:
+    root = write(tmp_path, {"map.toml": b"[map]\nteam = ['x']", "room.toml": b"[map]\nroom_id = ['room']",
+                            "old/a.json": encode(session()).encode()})  # fmt: skip
+    done = cli("adopt", root / "old", root / "lake", "--map", root / "map.toml")
+    assert (done.status, "`team`, which is no field; allowed are: " in done.err) == (2, True)
+    done = cli("adopt", root / "old", root / "lake", "--map", root / "room.toml")
+    assert (done.status, done.err) == (0, "note: _session_id and room_id both come from `room`\n")
+    assert cli("adopt", root / "old", root / "lake", "--timezone", "Mars").status == 2
 
 
 def test_erase_thorough_opens_every_object(cli: Any, bucket: str) -> None:
