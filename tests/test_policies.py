@@ -181,7 +181,7 @@ def test_erasing_needs_what_its_policy_names_also_where_old_versions_are_kept(
     calls: Calls, cli: commands.Command, compacted: test_erase_on_s3.Lake
 ) -> None:
     both = "".join(f"{encode(session(_session_id=name))}\n" for name in ("one", "two", "three")).encode()
-    for folder in ("sessions", "rejected"):
+    for folder in ("sessions", "rejected", "adopted/originals/sessions"):
         compacted.upload(f"{folder}/dt={test_erase_on_s3.FIRST}/both.json", both)
     record(calls)
     assert cli("erase", "one", "--data", compacted.location).status == 0

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from analytics_lib.delivery.shapes import pieces
 from analytics_lib.engines import catalog
 from analytics_lib.engines.glue_tables import PARQUET, PARQUET_FOLDER
 from analytics_lib.engines.s3duckdb import cache_folder
@@ -22,6 +23,7 @@ from analytics_lib.remote import copies, sync
 from analytics_lib.remote.stores import Bucket, Folder, unpacked
 from analytics_lib.remote.transfer import side_by_side
 from analytics_lib.upkeep import setup
+from analytics_lib.upkeep.adopt import ORIGINALS
 from analytics_lib.upkeep.changes import call
 from analytics_lib.upkeep.generations import DAY_PLACE, folder_of
 from analytics_lib.upkeep.subject import Subject
@@ -151,7 +153,7 @@ def _erase_folder(
 
 
 def _raw(store: Folder | Bucket) -> list[str]:
-    return [path for below in ("sessions/", "rejected/") for path, _ in store.found(below)]
+    return [path for below in ("sessions/", "rejected/", ORIGINALS) for path, _ in store.found(below)]
 
 
 def _erase_lines(
@@ -172,9 +174,13 @@ def _erase_lines(
 
 
 def _erase_from(store: Folder | Bucket, subject: Subject, dry_run: bool, path: str) -> Erased:
-    """What was removed from one file."""
+    """What was removed from one file. One that adopting moved aside goes whole: its records lie in the lake."""
     try:
-        left, lines = subject.without(unpacked(path, store.read(path)))
+        content = store.read(path)
+        if path.startswith(ORIGINALS):
+            left, lines = b"", sum(subject.is_named_in(piece.value or piece.text) for piece in pieces(content))
+        else:
+            left, lines = subject.without(unpacked(path, content))
     except Unread as reason:
         return Erased(unread=[(path, str(reason))])
     if not lines:

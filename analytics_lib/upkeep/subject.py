@@ -58,6 +58,22 @@ class Subject:
                 raise Unread("it spells the name, but is a damaged document over many lines: mend or remove it")
         return b"".join(kept), len(lines) - len(kept)
 
+    def is_named_in(self, document: object) -> bool:
+        """Whether the value stands in a document of any shape: as a text or a number, or somewhere in JSON in a text.
+
+        A map may have read it from any field.
+        """
+        waiting = [document]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, dict | list):
+                waiting += part.values() if isinstance(part, dict) else part
+            elif isinstance(part, str):
+                text = (numerals.spelled(part) or part).strip(record.BLANKS)
+                if text == self.value or ("{" in text and self.value in text):
+                    return True
+        return False
+
     def _is_in(self, line: bytes) -> bool:
         text = record.content(line)
         if f'"{_DAMAGED}'.encode() in text and (damaged := _damaged(text)):

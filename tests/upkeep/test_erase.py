@@ -17,6 +17,7 @@ from analytics_lib.period import Period
 from analytics_lib.remote import copies
 from analytics_lib.remote.stores import Bucket, Folder
 from analytics_lib.remote.sync import sync
+from analytics_lib.upkeep.adopt import adopt
 from analytics_lib.upkeep.erase import Erased, erase
 from analytics_lib.upkeep.subject import Subject
 from tests.support.wild import encode, key, session, write
@@ -304,3 +305,30 @@ def test_copies_made_by_sync_are_erased_and_forgotten(lake: Lake, tmp_path: Path
     erase(lake.store, ROOM)
     sync(lake.store.location, tmp_path, FEBRUARY)
     assert not any(b'"room-1"' in text for text in content(tmp_path).values())
+
+
+def test_what_adopting_moved_aside_goes_whole_where_it_names_the_session_in_any_shape(tmp_path: Path) -> None:
+    pretty = json.dumps([MINE, OTHER], indent=2).encode()
+    mapped = {"call_id": "room-1", "end_time": "2026-02-01T10:02:00", "duration": 5}
+    lake = {
+        f"{DAY}/array.json": pretty,
+        f"{DAY}/packed.json": gzip.compress(json.dumps(session(_timestamp=MINE["_timestamp"] + 2)).encode()),
+        f"{DAY}/mapped.json": json.dumps(mapped | {"call_id": "room-3"}, indent=1).encode(),
+        f"{DAY}/hour=10/mine.json": json.dumps(mapped | {"end_time": "2026-02-01T11:00:00"}).encode(),
+        f"{DAY}/logged.json": json.dumps([{"message": encode(MINE | {"_timestamp": MINE["_timestamp"] + 1})}]).encode(),
+        f"{DAY}/other.json": json.dumps(session(_session_id="room-10"), indent=1).encode(),
+    }
+    write(tmp_path, lake)
+    assert adopt(Folder(tmp_path), Folder(tmp_path)).mended == len(lake)
+    assert len(content(tmp_path)) > len(lake)
+    erased = erase(Folder(tmp_path), ROOM)
+    assert (erased.unread, erase(Folder(tmp_path), ROOM)) == ([], Erased())
+    assert sorted(path for path in content(tmp_path) if path != "adopted/files") == sorted(
+        [
+            f"adopted/originals/{DAY}/mapped.json",
+            f"adopted/originals/{DAY}/other.json",
+            f"{DAY}/room-10-1769940120.json",
+            f"{DAY}/room-2-1769940120.json",
+            f"{DAY}/room-3-1769940120.json",
+        ]
+    )
