@@ -100,17 +100,15 @@ def name_problem(name: str) -> str:
 
 
 def _file_problem(entry: os.DirEntry[str]) -> str:
-    if problem := name_problem(entry.name):
-        return problem
     if entry.is_file(follow_symlinks=False):
-        return ""
+        return name_problem(entry.name)
     try:
         mode = entry.stat().st_mode
     except OSError:
-        return ""  # a broken link: opening it fails, and that is counted
+        return name_problem(entry.name)  # a broken link: opening it fails, and that is counted
     if stat.S_ISDIR(mode):
         return "a sub-folder"
-    return "" if stat.S_ISREG(mode) else "not a regular file"
+    return name_problem(entry.name) if stat.S_ISREG(mode) else "not a regular file"
 
 
 def newest_day(root: Path, until: date = date.max) -> date | None:

@@ -70,7 +70,9 @@ def test_files_are_read_by_their_names(tmp_path: Path) -> None:
 def test_what_is_no_file_is_not_read_and_what_a_link_leads_to_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = write(tmp_path, {f"{DAY}/sub.json/inner.json": b"", "elsewhere.txt": b""}) / DAY
+    folder = (
+        write(tmp_path, {f"{DAY}/sub.json/inner.json": b"", f"{DAY}/hour=11/x.json": b"", "elsewhere.txt": b""}) / DAY
+    )
     os.mkfifo(folder / "pipe.json")
     (folder / "to-pipe.json").symlink_to("pipe.json")
     (folder / "to-folder.json").symlink_to("sub.json")
@@ -82,6 +84,7 @@ def test_what_is_no_file_is_not_read_and_what_a_link_leads_to_counts(
     names, ignored = files.files_of_day(tmp_path, "2026-02-01")
     assert names == ["to-file.json", "to-nothing.json"]
     assert {found.file.removeprefix(f"{DAY}/"): found.reason for found in ignored} == {
+        "hour=11": "a sub-folder",
         "pipe.json": "not a regular file",
         "socket.json": "not a regular file",
         "sub.json": "a sub-folder",
